@@ -1,0 +1,187 @@
+"""
+The frozen values that the files of this folder become.
+
+Rule 1: values only; reading is done in `spec/__init__.py`.
+Rule 2: the words are the specification's: operation, happening, state, reply, rule, profile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+UNSPECIFIED = "unspecified"
+"""The reply of a cell where the profile is silent: recorded, never failed."""
+
+Level = Literal["MUST", "SHOULD", "MAY", "PROFILE"]
+Outcome = Literal["accepted", "refused", "unspecified"]
+
+
+class SpecError(Exception):
+    """
+    A name that the spec does not know was asked for; the text says which names there are.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """
+    A state of an instance. `reported` gives, for each surface, the word that get answers.
+    """
+
+    name: str
+    exists: bool
+    terminal: bool
+    reported: Mapping[str, str]
+    means: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """
+    What one operation or happening does in one state.
+
+    `reply` is what a peer is held to, `acts` is the row the reference server answers with (the same,
+    unless `reply` is unspecified). Happenings have neither. `impossible` is the reason why a happening
+    cannot occur here.
+    """
+
+    state: str
+    event: str
+    reply: str = ""
+    acts: str = ""
+    settles: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    races: tuple[str, ...] = ()
+    when: Mapping[str, Cell] = field(default_factory=dict)
+    impossible: str = ""
+
+    @property
+    def reply_rule(self) -> str:
+        """
+        The rule that a wrong reply breaks.
+        """
+        return self.rules[0]
+
+    @property
+    def settles_rule(self) -> str:
+        """
+        The rule that a wrong settling breaks.
+        """
+        return self.rules[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """
+    Something the workflow does by itself; `spontaneous` ones need no cause from a scenario.
+    """
+
+    name: str
+    spontaneous: bool
+    means: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """
+    The total table of states x (operations + happenings).
+    """
+
+    states: Mapping[str, State]
+    operations: Mapping[str, str]
+    happenings: Mapping[str, Happening]
+    table: Mapping[str, Mapping[str, Cell]]
+
+    def cell(self, state: str, event: str, conditions: tuple[str, ...] = ()) -> Cell:
+        """
+        The cell of an operation or happening; the first condition that the cell knows wins.
+        """
+        cell = self.table[state][event]
+        for condition in conditions:
+            if condition in cell.when:
+                return cell.when[condition]
+        return cell
+
+    def reported(self, surface: str, word: str) -> frozenset[str]:
+        """
+        The states that a surface (`http`, `dapr_grpc`, `taskhub`) reports with this word.
+        """
+        return frozenset(name for name, state in self.states.items() if state.reported.get(surface) == word)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """
+    One row of replies.yaml. `surfaces` maps a surface to its column, as written in the file.
+    """
+
+    name: str
+    outcome: Outcome
+    rule: str
+    source: str
+    surfaces: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """
+    One demand. `reply` names the row that a refusal under this rule shows, where no cell does.
+
+    `excluded` is the reason why nothing can observe it, empty for a rule that is checked.
+    `profiles` is empty for a rule that holds in every profile.
+    """
+
+    id: str
+    level: Level
+    statement: str
+    source: str
+    surfaces: tuple[str, ...]
+    profiles: tuple[str, ...]
+    since: str
+    reply: str
+    excluded: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """
+    One thing a profile says, with the evidence for it.
+    """
+
+    id: str
+    claims: str
+    evidence: Literal["source", "observed"]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """
+    A reading of the contract: what one runtime does, or what the documentation promises.
+
+    `features` are the facts about answers that are neither a cell nor a row.
+    """
+
+    name: str
+    title: str
+    runtime: str
+    features: Mapping[str, Any]
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """
+    Everything, under one profile.
+    """
+
+    profile: Profile
+    machine: Machine
+    replies: Mapping[str, Reply]
+    rules: Mapping[str, Rule]
+    openapi: Mapping[str, Any]
+    workflows: Mapping[str, Any]
