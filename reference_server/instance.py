@@ -1,0 +1,233 @@
+"""
+The values that go in and out of the engine.
+
+Rule 1: values only, frozen and slotted; a changed one is a new one.
+Rule 2: a time is an integer of nanoseconds since the epoch, a payload is text as it came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+START: Final = "start"
+PAUSE: Final = "pause"
+RESUME: Final = "resume"
+RAISE_EVENT: Final = "raise_event"
+TERMINATE: Final = "terminate"
+DELIVERED: Final = frozenset({PAUSE, RESUME, RAISE_EVENT, TERMINATE})
+"""The operations that reach the workflow as an event; the event has the operation's name."""
+
+BEGIN: Final = "begin"
+COMPLETE: Final = "complete"
+FAIL: Final = "fail"
+CONTINUE_AS_NEW: Final = "continue_as_new"
+RECOVER: Final = "recover"
+
+STARTED: Final = "started"
+ENDED: Final = "ended"
+ACTIVITY_SCHEDULED: Final = "activity_scheduled"
+ACTIVITY_COMPLETED: Final = "activity_completed"
+ACTIVITY_FAILED: Final = "activity_failed"
+TIMER_CREATED: Final = "timer_created"
+TIMER_FIRED: Final = "timer_fired"
+CHILD_CREATED: Final = "child_created"
+CHILD_COMPLETED: Final = "child_completed"
+CHILD_FAILED: Final = "child_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """
+    One operation that a client asks for. `data` is the input of a start or the payload of an event.
+    """
+
+    operation: str
+    instance: str
+    workflow: str = ""
+    event: str = ""
+    data: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """
+    Why a workflow or an activity failed.
+    """
+
+    type: str
+    message: str
+    stack: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """
+    One line of a history or an inbox.
+
+    `task` numbers the activities, timers and children of a generation; of a started event it numbers the generation.
+    `name` is a workflow, an activity or an event; `instance` a child.
+    """
+
+    kind: str
+    time: int
+    task: int = 0
+    name: str = ""
+    data: str | None = None
+    due: int = 0
+    instance: str = ""
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """
+    Who waits for a child: an instance, which generation of it, and under which task.
+    """
+
+    instance: str
+    generation: int
+    task: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """
+    One instance of a workflow as it is now.
+
+    `generation` is unique to each run, also after a new start or a continue-as-new; `laps` counts the generations
+    since the workflow last waited. `created` is None until a turn is committed.
+    """
+
+    id: str
+    workflow: str
+    state: str
+    generation: int
+    input: str | None = None
+    parent: Parent | None = None
+    history: tuple[Event, ...] = ()
+    inbox: tuple[Event, ...] = ()
+    created: int | None = None
+    updated: int | None = None
+    output: str | None = None
+    status: str = ""
+    failure: Failure | None = None
+    children: tuple[str, ...] = ()
+    laps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    What a call gets now: a row of replies.yaml, and the instance after the call, if there is one.
+    """
+
+    reply: str
+    outcome: str
+    instance: Instance | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """
+    Work for an executor: the history, what is new, and the time.
+    """
+
+    instance: str
+    history: tuple[Event, ...]
+    events: tuple[Event, ...]
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """
+    Work for an executor: one activity.
+    """
+
+    instance: str
+    generation: int
+    task: int
+    name: str
+    data: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """
+    What an activity came to.
+    """
+
+    data: str | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """
+    Action: run an activity.
+    """
+
+    task: int
+    name: str
+    data: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """
+    Action: wake the workflow at a time.
+    """
+
+    task: int
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """
+    Action: forget a timer.
+    """
+
+    task: int
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """
+    Action: start a child; without an `instance` the engine names it.
+    """
+
+    task: int
+    workflow: str
+    instance: str
+    data: str | None
+
+
+Action = Schedule | Timer | Cancel | Child
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """
+    The happening that closes a generation, with what it leaves behind.
+
+    `input` and `kept` (events not taken) are for the next generation of a workflow that continues as new.
+    """
+
+    happening: str
+    output: str | None = None
+    failure: Failure | None = None
+    input: str | None = None
+    kept: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    What an executor makes of a turn.
+    """
+
+    actions: tuple[Action, ...] = ()
+    status: str = ""
+    ending: Ending | None = None
