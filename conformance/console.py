@@ -25,6 +25,10 @@ AT_ONCE = 20
 """So many failures are told while the run goes on; all of them are told at its end."""
 
 
+LONG = 100
+"""So many cases make a run long enough to be told how far it is, where no bar can show it."""
+
+
 class Screen(Protocol):
     """
     Where lines go, and how far the run is.
@@ -151,9 +155,9 @@ class Plain:
 
     def progress(self, done: int, total: int, bad: int) -> None:
         """
-        Write a line when another tenth of the cases is done.
+        Write a line when another tenth of a long run is done.
         """
-        tenths = done * 10 // total if total else 0
+        tenths = done * 10 // total if total >= LONG else 0
         if tenths > self._tenths:
             self._tenths = tenths
             self.show(("", f"  {done}/{total} cases, {bad} failed"))
@@ -194,8 +198,8 @@ class Live:
         """
         Move the bar, which starts with the first call.
         """
-        self._bar.start()
         self._bar.update(self._task, completed=done, total=total, bad=bad)
+        self._bar.start()
 
     def close(self) -> None:
         """

@@ -319,16 +319,16 @@ def _check_entry(document: spec.Document, where: tuple[str | int, ...], data: An
 
 def _validate(document: spec.Document) -> None:
     schema = dict(spec.schema("expected-failures"))
-    for error in jsonschema_rs.Draft202012Validator(schema).iter_errors(document.data):
-        path = tuple(error.instance_path)
-        unexpected = getattr(error.kind, "unexpected", None)
-        if unexpected:
-            key = unexpected[0]
+    errors = list(jsonschema_rs.Draft202012Validator(schema).iter_errors(document.data))
+    for error in errors:
+        for key in getattr(error.kind, "unexpected", ()):
+            path = tuple(error.instance_path)
             known = sorted((schema["$defs"]["failure"] if path else schema)["properties"])
             near = spec.nearest(key, known)
             hint = f"did you mean {near!r}?" if near else f"there are {', '.join(known)}"
             raise document.bad((*path, key), f"unknown key {key!r}; {hint}", key=True)
-        raise document.bad(path, _explained(error))
+    for error in errors:
+        raise document.bad(tuple(error.instance_path), _explained(error))
 
 
 def _explained(error: jsonschema_rs.ValidationError) -> str:

@@ -31,6 +31,9 @@ Event = dict[str, Any]
 MASK = "***"
 """What stands where a secret was."""
 
+_NESTED = 2
+"""So deep in JSON within JSON a secret is found."""
+
 
 class RecordError(Exception):
     """
@@ -205,8 +208,11 @@ def _forms(secret: str) -> Iterator[tuple[str, str]]:
     spelt = (secret, quote(secret, safe=""), quote(secret), quote_plus(secret))
     for text in dict.fromkeys((*spelt, *(_lower_hex(text) for text in spelt))):
         yield text, re.escape(text)
-    for escaped in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
-        yield escaped, re.escape(escaped)
+    texts = [secret]
+    for _ in range(_NESTED):
+        texts = [json.dumps(text, ensure_ascii=plain)[1:-1] for text in texts for plain in (True, False)]
+        for escaped in dict.fromkeys(texts):
+            yield escaped, re.escape(escaped)
     yield from _base64_forms(secret.encode("utf-8", "surrogatepass"))
 
 

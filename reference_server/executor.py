@@ -193,7 +193,7 @@ class Replay:
         if event.kind == STARTED:
             self._begin(event)
         elif event.kind == RAISE_EVENT:
-            if wait is None or wait.name != event.name.casefold():
+            if wait is None or not wait.name or wait.name != event.name.casefold():
                 self._unread.append(event)
                 return
             if wait.task:

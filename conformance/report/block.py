@@ -7,7 +7,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from ..known import literal
+from conformance.known import literal
+
 from .text import clean, curl, line, polls, short, timeline
 
 if TYPE_CHECKING:

@@ -55,7 +55,7 @@ def _cases(fold: Fold) -> Iterator[Styled]:
     surfaces = ", ".join(clean(surface) for surface in fold.header.get("surfaces", ()))
     took = f" in {fold.footer['seconds']:.1f} s" if "seconds" in fold.footer else ""
     executed = f"; {checks['executed']}/{checks['planned']} checks executed" if checks else ""
-    yield "strong", f"{total} cases{f' on {surfaces}' if surfaces else ''}{took}{executed}"
+    yield "strong", f"{total} case{'' if total == 1 else 's'}{f' on {surfaces}' if surfaces else ''}{took}{executed}"
     for result, count in counts.items():
         yield _STYLES.get(result, "bad"), f"  {result.replace('_', ' '):<16} {count}/{total}"
     if fold.filtered:

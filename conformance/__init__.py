@@ -1,0 +1,3 @@
+"""
+How we check: the scenario runner of the Workflow API conformance kit.
+"""

@@ -1,0 +1,7 @@
+"""
+`python -m conformance` is `workflow-conformance`.
+"""
+
+from .cli import main
+
+main()

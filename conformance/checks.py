@@ -1,0 +1,286 @@
+"""
+The steps of a scenario -> the checks that will execute, under one profile, on one kind of surface.
+
+Rule 1: every check carries exactly one rule: one that is named, or that of the cell, of the row, of the settling.
+Rule 2: a rule that does not hold in the profile, or that nothing can observe, makes no check; what is unspecified makes none.
+Rule 3: pure; the same scenario and profile give the same checks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import spec
+
+from .believe import Beliefs
+from .errors import BadFiles
+from .names import dynamic
+from .scenario import LOOKS
+from .wants import Answer, Check, Count, Document, Fields, Gone, Outcome, Planned, RowOf, Wants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .contract import Contract
+    from .scenario import Row, Scenario, Step
+
+DOCUMENT_RULE = "WF-HTTP-009"
+"""The rule that an answer breaks which is not in the OpenAPI document."""
+
+
+def plan(scenario: Scenario, row: Row, held: spec.Spec, contract: Contract, kind: str = "http") -> tuple[Planned, ...]:
+    """
+    Each step of one row of a scenario with its checks.
+
+    Raises BadFiles when the steps do not fit the table.
+    """
+    planner = _Planner(scenario, held, contract, kind)
+    steps = tuple(planner.step(step) for step in row.steps)
+    if planner.wrong:
+        raise BadFiles(planner.wrong)
+    return steps
+
+
+class _Planner:
+    def __init__(self, scenario: Scenario, held: spec.Spec, contract: Contract, kind: str) -> None:
+        self._scenario, self._spec, self._contract, self._kind = scenario, held, contract, kind
+        self._machine = held.machine
+        self._beliefs = Beliefs(held.machine)
+        self.wrong: list[str] = []
+
+    def step(self, step: Step) -> Planned:
+        if step.verb == "parallel":
+            return self._parallel(step)
+        if step.verb in LOOKS:
+            return Planned(step, tuple(self._look(step)))
+        if step.verb == "request":
+            return Planned(step, tuple(self._request(step)))
+        if step.verb == "restart":
+            return Planned(step, ())
+        return Planned(step, tuple(self._operation(step)))
+
+    # -- operations --
+
+    def _operation(self, step: Step) -> Iterator[Check]:
+        cell = self._beliefs.cell(step.instance, step.operation)
+        expect = step.expect
+        refused = expect.get("refused", "") if isinstance(expect, dict) else ""
+        if refused:
+            yield from self._refused(step, cell, refused)
+        elif expect == "absent":
+            yield from self._absent(step, cell)
+        elif expect == "cell":
+            yield from self._cell(step, cell)
+        else:
+            yield from self._accepted(step, cell)
+        yield from self._check(step, "body", DOCUMENT_RULE, Document(self._contract.operation(step.operation).id))
+        yield from self._further(step)
+        self._follow(step, cell, refused=bool(refused))
+
+    def _follow(self, step: Step, cell: spec.Cell, *, refused: bool) -> None:
+        looks = step.operation == "get"
+        if not looks:
+            self._beliefs.asked(step.instance, cell, moves=not refused)
+        elif step.expect == "absent":
+            self._beliefs.gone(step.instance)
+        elif isinstance(step.expect, dict):
+            self._beliefs.seen(step.instance, step.expect.get("runtimeStatus"))
+
+    def _refused(self, step: Step, cell: spec.Cell, rule: str) -> Iterator[Check]:
+        found = self._refusing(cell, rule)
+        if found is None:
+            self._bad(step, rule, f"in {cell.state} {step.operation} is not refused by this rule, and it names no reply")
+            return
+        if found == spec.UNSPECIFIED:
+            return
+        yield from self._check(step, "outcome", rule, Outcome(accepted=False), ends=True)
+        yield from self._row_check(step, found)
+
+    def _refusing(self, cell: spec.Cell, rule: str) -> str | None:
+        """
+        The row that a refusal under a rule shows, or nothing where it cannot be one.
+        """
+        for one in (cell, *cell.when.values()):
+            if one.reply_rule == rule and (one.reply == spec.UNSPECIFIED or not self._accepts(one.reply)):
+                return one.reply
+        return self._spec.rules[rule].reply or None
+
+    def _absent(self, step: Step, cell: spec.Cell) -> Iterator[Check]:
+        there = self._nowhere()
+        rule = step.rule or self._beliefs.settles_rule(step.instance)
+        if there.reply != spec.UNSPECIFIED:
+            yield from self._check(step, "outcome", there.reply_rule, Outcome(accepted=False), ends=True)
+            yield from self._row_check(step, there.reply)
+        yield from self._check(step, "fields", rule, self._gone())
+        del cell
+
+    def _cell(self, step: Step, cell: spec.Cell) -> Iterator[Check]:
+        if cell.reply == spec.UNSPECIFIED:
+            return
+        accepted = self._accepts(cell.reply)
+        yield from self._check(step, "outcome", step.rule or cell.reply_rule, Outcome(accepted=accepted), ends=True)
+        yield from self._row_check(step, cell.reply)
+        if step.operation == "get" and accepted:
+            yield from self._check(step, "fields", cell.settles_rule, self._status(cell.state))
+
+    def _accepted(self, step: Step, cell: spec.Cell) -> Iterator[Check]:
+        fields = isinstance(step.expect, dict)
+        if cell.reply == spec.UNSPECIFIED and not step.rule and not fields:
+            return
+        reply = cell.reply
+        if reply == spec.UNSPECIFIED or not self._accepts(reply):
+            if not step.rule and not fields:
+                self._bad(step, step.verb, f"in {cell.state} it is refused ({reply}); say expect: cell, or refused: RULE")
+                return
+            reply = self._accepting(step.operation)
+        outcome = cell.reply_rule if fields or not step.rule else step.rule
+        yield from self._check(step, "outcome", outcome, Outcome(accepted=True), ends=True)
+        yield from self._row_check(step, reply)
+        if fields:
+            rule = step.rule or self._beliefs.settles_rule(step.instance)
+            yield from self._check(step, "fields", rule, self._fields(step.operation, step.expect))
+
+    def _accepting(self, operation: str) -> str:
+        cells = (row[operation] for row in self._machine.table.values())
+        return next(cell.acts for cell in cells if self._accepts(cell.acts))
+
+    # -- looks --
+
+    def _look(self, step: Step) -> Iterator[Check]:
+        rule = step.rule or self._beliefs.settles_rule(step.instance)
+        expect = step.call["expect"] if step.expect is None else step.expect
+        if expect == "cell":
+            expect = "absent" if not self._state(step).exists else {"runtimeStatus": self._state(step).name}
+        if expect == "absent":
+            yield from self._check(step, "settles", rule, self._gone(), ends=True)
+            self._beliefs.gone(step.instance)
+        else:
+            yield from self._check(step, "settles", rule, self._fields(step.operation, expect), ends=True)
+            self._beliefs.seen(step.instance, expect.get("runtimeStatus"))
+        yield from self._check(step, "body", DOCUMENT_RULE, Document(self._contract.operation(step.operation).id))
+        yield from self._further(step)
+
+    def _state(self, step: Step) -> spec.State:
+        return self._machine.states[self._beliefs.state(step.instance)]
+
+    def _further(self, step: Step) -> Iterator[Check]:
+        for number, (rule, fields) in enumerate(step.checks, 1):
+            yield from self._check(step, "fields", rule, self._fields(step.operation, fields), suffix=f"checks.{number}")
+
+    # -- raw requests and branches --
+
+    def _request(self, step: Step) -> Iterator[Check]:
+        expect, wants = step.expect, None
+        rule = step.rule or expect.get("refused", "")
+        if "refused" in expect:
+            rule = expect["refused"]
+            wants = self._row(self._spec.rules[rule].reply)
+        elif "row" in expect:
+            wants = self._row(expect["row"])
+        yield from self._check(step, "request", rule, wants or Answer(expect, dynamic(expect)))
+        path = step.call["path"].replace("{version}", self._contract.versions[0])
+        operation = self._contract.route(step.call["method"], _filled(path))
+        if operation:
+            yield from self._check(step, "body", DOCUMENT_RULE, Document(operation))
+
+    def _parallel(self, step: Step) -> Planned:
+        if step.expect is None:
+            return Planned(step, (), tuple(self.step(branch) for branch in step.branches))
+        before = [self._beliefs.cell(one.instance, one.operation) if one.operation else None for one in step.branches]
+        for branch, cell in zip(step.branches, before, strict=True):
+            if cell:
+                self._beliefs.asked(branch.instance, cell, moves=True)
+        rows, branches = [], []
+        for branch, cell in zip(step.branches, before, strict=True):
+            rows.append((self._accepted_row(cell), self._counted(step, branch)))
+            branches.append(Planned(branch, tuple(self._branch_body(branch))))
+        count = Count(step.expect["accepted"], tuple(rows))
+        return Planned(step, tuple(self._check(step, "count", step.rule, count, ends=True)), tuple(branches))
+
+    def _branch_body(self, branch: Step) -> Iterator[Check]:
+        if branch.operation:
+            yield from self._check(
+                branch, "body", DOCUMENT_RULE, Document(self._contract.operation(branch.operation).id)
+            )
+
+    def _accepted_row(self, cell: spec.Cell | None) -> RowOf | None:
+        return self._row(cell.reply) if cell and cell.reply != spec.UNSPECIFIED and self._accepts(cell.reply) else None
+
+    def _counted(self, step: Step, branch: Step) -> RowOf | None:
+        """
+        The row of those that are refused: by the cell as it is once one was accepted.
+        """
+        rule = step.expect.get("refused", "")
+        if not rule or not branch.operation:
+            return None
+        found = self._refusing(self._beliefs.cell(branch.instance, branch.operation), rule)
+        if found is None:
+            self._bad(step, rule, f"{branch.operation} is not refused by this rule, and it names no reply")
+        return self._row(found) if found and found != spec.UNSPECIFIED else None
+
+    # -- pieces --
+
+    def _check(self, step: Step, kind: str, rule: str, wants: Wants, *, ends: bool = False, suffix: str = "") -> Iterator[Check]:
+        held = self._spec.rules.get(rule)
+        if held is None:
+            self._bad(step, rule, "no such rule")
+        elif not held.excluded and self._holds(held):
+            yield Check(f"{step.number}.{suffix or kind}", step.index, step.line, kind, rule, wants, ends)
+
+    def _holds(self, rule: spec.Rule) -> bool:
+        return self._kind in rule.surfaces and (not rule.profiles or self._spec.profile.name in rule.profiles)
+
+    def _row_check(self, step: Step, name: str) -> Iterator[Check]:
+        row = self._row(name)
+        if row is not None:
+            yield from self._check(step, "reply", self._spec.replies[name].rule, row)
+
+    def _row(self, name: str) -> RowOf | None:
+        """
+        What a row demands on this kind of surface; nothing where it has no column for it.
+        """
+        column = self._spec.replies[name].surfaces.get(self._kind)
+        if column is None:
+            return None
+        status = column["status"] if isinstance(column["status"], list) else [column["status"]]
+        demands = column.get("demands", ("status", "errorCode"))
+        code = column.get("errorCode", "") if "errorCode" in demands else ""
+        return RowOf(name, tuple(status), code, column.get("body", ""))
+
+    def _accepts(self, reply: str) -> bool:
+        return self._spec.replies[reply].outcome == "accepted"
+
+    def _nowhere(self) -> spec.Cell:
+        return next(self._machine.cell(name, "get") for name, state in self._machine.states.items() if not state.exists)
+
+    def _gone(self) -> Gone:
+        cell = self._nowhere()
+        return Gone(None if cell.reply == spec.UNSPECIFIED else self._row(cell.reply))
+
+    def _fields(self, operation: str, fields: Any) -> Fields:
+        wanted = {key: self._words(inner) if key == "runtimeStatus" else inner for key, inner in fields.items()}
+        return Fields(operation, wanted, dynamic(wanted))
+
+    def _status(self, state: str) -> Fields:
+        return self._fields("get", {"runtimeStatus": state})
+
+    def _words(self, wanted: Any) -> Any:
+        """
+        States as this kind of surface reports them.
+        """
+        if isinstance(wanted, str) and wanted in self._machine.states:
+            return self._machine.states[wanted].reported.get(self._kind, wanted)
+        if isinstance(wanted, dict):
+            return {key: self._words(inner) for key, inner in wanted.items()}
+        return [self._words(inner) for inner in wanted] if isinstance(wanted, list) else wanted
+
+    def _bad(self, step: Step, offending: str, expected: str) -> None:
+        self.wrong.append(f"{self._scenario.place}:{step.line}:1: {offending}: {expected}")
+
+
+def _filled(path: str) -> str:
+    """
+    A path with something in each place where a name stands.
+    """
+    parts = path.split("${")
+    return parts[0] + "".join("x" + part.partition("}")[2] for part in parts[1:])

@@ -1,0 +1,152 @@
+"""
+Folders of scenario files -> Scenarios.
+
+Rule 1: all problems of all files are told at once; one wrong file hides no other.
+Rule 2: a file is wrong or read whole; nothing of it is ever skipped.
+"""
+
+from __future__ import annotations
+
+import itertools
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import spec
+
+from . import lint, names, shape
+from .errors import BadFiles, UsageError
+from .lint import Vocabulary
+from .scenario import Row, Scenario, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
+
+def scenarios(folder: Path | None = None) -> tuple[Scenario, ...]:
+    """
+    The scenarios of a folder, or those that ship with the kit, in the order of their ids.
+
+    Raises BadFiles with every problem of every file.
+    """
+    root: Traversable = folder if folder is not None else resources.files("scenarios")
+    if not root.is_dir():
+        raise UsageError(f"{folder}: no such folder of scenarios")
+    shown = f"{folder}/" if folder is not None else "scenarios/"
+    words = vocabulary()
+    found: list[Scenario] = []
+    wrong: list[str] = []
+    for path, entry in sorted(_files(root, "")):
+        try:
+            document = spec.read(_bytes(entry), f"{shown}{path}")
+            found.append(read(document, path, words))
+        except spec.BadFile as error:
+            wrong.append(str(error))
+        except BadFiles as error:
+            wrong += error.problems
+        except OSError as error:
+            wrong.append(f"{shown}{path}:1:1: the file cannot be read: {error.strerror or error}")
+    if wrong:
+        raise BadFiles(wrong)
+    return tuple(found)
+
+
+def vocabulary() -> Vocabulary:
+    """
+    The words that scenarios may use.
+    """
+    base = spec.load()
+    schemas = base.openapi["components"]["schemas"]
+    states = [name for name, state in base.machine.states.items() if state.reported]
+    return Vocabulary(
+        rules=tuple(base.rules),
+        refusing=frozenset(name for name, rule in base.rules.items() if rule.reply),
+        rows=tuple(base.replies),
+        profiles=spec.profiles(),
+        versions=versions(base.openapi),
+        words=(*states, *schemas["Workflow"]["properties"]["runtimeStatus"]["enum"]),
+    )
+
+
+def versions(openapi: Mapping[str, Any]) -> tuple[str, ...]:
+    """
+    The API versions of the HTTP surface, in the order of the document.
+    """
+    return tuple(openapi["servers"][0]["variables"]["version"]["enum"])
+
+
+def read(document: spec.Document, path: str, words: Vocabulary) -> Scenario:
+    """
+    One scenario. Raises BadFiles with everything that is wrong with it.
+    """
+    data = document.data
+    wrong = shape.problems(document, data, "scenario")
+    if wrong:
+        raise BadFiles(wrong)
+    rows = [_expanded(data, label, values) for label, values in _matrix(data.get("matrix", {}))]
+    if "matrix" in data:
+        wrong += [one for _, row in rows for one in shape.problems(document, row, "scenario")]
+    if not wrong:
+        found = [*lint.head(data, words)]
+        for _, row in rows:
+            found += lint.row(row.get("instances", {}), row["steps"], words)
+        wrong += [one.line(document) for one in found]
+    if wrong:
+        raise BadFiles(wrong)
+    lines = {place: mark.line for place, mark in document.marks.items()}
+    return Scenario(
+        id=path.removesuffix(".yaml"),
+        file=path,
+        place=document.name,
+        title=data["title"],
+        rules=tuple(data["rules"]),
+        tags=tuple(data.get("tags", ())),
+        requires=tuple(data.get("requires", ())),
+        surfaces=tuple(data.get("surfaces", ())),
+        profiles=tuple(data.get("profiles", ())),
+        rows=tuple(_row(label, row, lines) for label, row in rows),
+    )
+
+
+def _row(label: str, data: Mapping[str, Any], lines: Mapping[tuple[str | int, ...], int]) -> Row:
+    steps = tuple(step(one, str(index + 1), ("steps", index), lines) for index, one in enumerate(data["steps"]))
+    return Row(label, data.get("instances", {}), steps)
+
+
+def _expanded(data: Mapping[str, Any], label: str, values: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    if not values:
+        return label, data
+    filled = {key: names.fill(data[key], values) for key in ("instances", "steps") if key in data}
+    return label, {**data, **filled}
+
+
+def _matrix(matrix: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """
+    Each row of the product, with its label.
+    """
+    columns = [
+        [(key, names.text(label), value) for label, value in (axis.items() if isinstance(axis, dict) else ((v, v) for v in axis))]
+        for key, axis in matrix.items()
+    ]
+    for chosen in itertools.product(*columns):
+        yield ",".join(label for _, label, _ in chosen), {key: value for key, _, value in chosen}
+
+
+def _files(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
+    for entry in folder.iterdir():
+        if entry.name.startswith((".", "_")):
+            continue
+        if entry.is_dir():
+            yield from _files(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith((".yaml", ".yml")):
+            yield f"{prefix}{entry.name}", entry
+
+
+def _bytes(entry: Traversable) -> bytes:
+    with entry.open("rb") as file:
+        return bytes(file.read(MAX_READ))
+
+
+MAX_READ = (1 << 20) + 1
+"""Bytes of a file that are looked at: one more than is allowed."""

@@ -1,0 +1,118 @@
+"""
+What a check wants, as frozen values: everything that can be decided before the first request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .scenario import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    The operation is accepted, or refused, at all.
+    """
+
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RowOf:
+    """
+    The answer is this row of replies.yaml; `code` and `body` are empty where the row demands none.
+    """
+
+    name: str
+    status: tuple[int, ...]
+    code: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """
+    The answer is one that the OpenAPI document lists for this operation.
+    """
+
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """
+    Fields of the answer, each by its matcher. `late`: names are put in while the case runs.
+    """
+
+    operation: str
+    fields: Mapping[str, Any]
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """
+    The answer says that there is no such instance; without a row, any refusal says so.
+    """
+
+    row: RowOf | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    Status, body and headers of a raw request, each by its matcher.
+    """
+
+    expect: Mapping[str, Any]
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """
+    So many of the branches are accepted, all others refused; each as its row says, where there is one.
+    """
+
+    accepted: int
+    rows: tuple[tuple[RowOf | None, RowOf | None], ...]
+
+
+Wants = Outcome | RowOf | Document | Fields | Gone | Answer | Count
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """
+    One planned check. `ends`: when it does not pass, the rest of its case has nothing to stand on.
+    """
+
+    id: str
+    step: int
+    line: int
+    kind: str
+    rule: str
+    wants: Wants
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """
+    A step with its checks; a parallel step's branches have theirs.
+    """
+
+    step: Step
+    checks: tuple[Check, ...]
+    branches: tuple[Planned, ...] = ()
+
+    def every(self) -> tuple[Check, ...]:
+        """
+        Its checks and those of its branches, in the order they are judged.
+        """
+        return (*(one for branch in self.branches for one in branch.every()), *self.checks)

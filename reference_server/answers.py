@@ -1,0 +1,147 @@
+"""
+Rows of replies.yaml as HTTP responses.
+
+Rule 1: status, code and message come from the row; whatever does not change is encoded once.
+Rule 2: every body is UTF-8, whatever came in.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import views
+from .instance import Instance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.types import Message, Send
+
+    from spec import Reply, Spec
+
+    from .instance import Answer, Call
+
+SURFACE = "http"
+JSON = "application/json"
+TEXT = "text/plain"
+
+_FIELD = re.compile(r"\{(\w+)\}")
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """
+    One response, ready to be sent.
+    """
+
+    start: Message
+    body: Message
+
+    async def send(self, send: Send) -> None:
+        """
+        Send it.
+        """
+        await send(self.start)
+        await send(self.body)
+
+
+def encoded(value: Any) -> bytes:
+    """
+    Compact JSON in UTF-8; what is no character becomes U+FFFD.
+    """
+    text = _encoder.encode(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def response(status: int, body: bytes, media: str = JSON) -> Response:
+    """
+    A response with this body.
+    """
+    headers = [(b"content-length", str(len(body)).encode())]
+    if body:
+        headers.insert(0, (b"content-type", media.encode()))
+    return Response(
+        {"type": "http.response.start", "status": status, "headers": headers},
+        {"type": "http.response.body", "body": body},
+    )
+
+
+class Answers:
+    """
+    The responses of all rows that HTTP has.
+    """
+
+    def __init__(self, loaded: Spec) -> None:
+        self._words = {name: state.reported.get(SURFACE, name) for name, state in loaded.machine.states.items()}
+        self._absent = next(name for name, state in loaded.machine.states.items() if not state.exists)
+        self._features = loaded.profile.features
+        self._bodies: dict[str, Callable[[Call, Instance | None], Any]] = {
+            "StartResponse": lambda call, _: {"instanceID": call.instance},
+            "Workflow": self._workflow,
+        }
+        self._rows = {
+            name: self._row(row) for name, row in loaded.replies.items() if "message" in _column(row) or _body(row)
+        }
+
+    def __contains__(self, row: str) -> bool:
+        return row in self._rows
+
+    def answer(self, call: Call, answer: Answer) -> Response:
+        """
+        The response to a call.
+        """
+        return self._rows[answer.reply](call, answer.instance, "")
+
+    def refusal(self, row: str, call: Call, reason: str = "") -> Response:
+        """
+        The response of a row that refuses a call before it reaches the engine.
+        """
+        return self._rows[row](call, None, reason)
+
+    def _row(self, row: Reply) -> Callable[[Call, Instance | None, str], Response]:
+        column = _column(row)
+        status = column["status"]
+        if "message" in column:
+            return self._message(column)
+        body = self._bodies.get(column["body"])
+        if body is None:
+            constant = response(status, b"{}")
+            return lambda _call, _instance, _reason: constant
+        return lambda call, instance, _reason: response(status, encoded(body(call, instance)))
+
+    def _message(self, column: Mapping[str, Any]) -> Callable[[Call, Instance | None, str], Response]:
+        status, template, media = column["status"], column["message"], column.get("media", JSON)
+
+        def wrapped(message: str) -> Response:
+            if media != JSON:
+                return response(status, f"{message}\n".encode("utf-8", "replace"), media)
+            return response(status, encoded({"errorCode": column["errorCode"], "message": message}))
+
+        if _FIELD.search(template) is None:
+            constant = wrapped(template)
+            return lambda _call, _instance, _reason: constant
+
+        def filled(call: Call, _instance: Instance | None, reason: str) -> Response:
+            fields = {"instance": call.instance, "workflow": call.workflow, "event": call.event, "reason": reason}
+            return wrapped(_FIELD.sub(lambda match: fields.get(match[1], match[0]), template))
+
+        return filled
+
+    def _workflow(self, call: Call, instance: Instance | None) -> Any:
+        shown = instance or Instance(call.instance, "", self._absent, 0)
+        return views.workflow(shown, self._words[shown.state], self._features)
+
+
+def _column(row: Reply) -> Mapping[str, Any]:
+    return row.surfaces.get(SURFACE, {})
+
+
+def _body(row: Reply) -> str:
+    return str(_column(row).get("body", ""))

@@ -1,0 +1,117 @@
+"""
+The only place that builds things.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import spec
+
+from .answers import SURFACE, Answers
+from .engine import Engine
+from .executor import BuiltIn, Closing
+from .over_http import Surface, application
+from .ports import RandomIds, WallClock
+from .pump import Pump
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import ASGIApp
+
+    from .ports import Clock, Executor, Ids
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    What can be chosen. `settle` is in milliseconds; `scripts` gives names of the user's own a script to run.
+    """
+
+    profile: str = spec.DEFAULT_PROFILE
+    app_id: str = "reference"
+    settle: int = 0
+    max_body: int = 4 << 20
+    hold: str = ""
+    token: str = ""
+    scripts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """
+    A server that has all but a socket.
+    """
+
+    app: ASGIApp
+    engine: Engine
+    pump: Pump
+
+
+def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> Server:
+    """
+    Build a server.
+
+    Raises SpecError for an unknown profile, ScriptError for a script that is none.
+    """
+    loaded = acting(spec.load(settings.profile))
+    clock = clock or WallClock()
+    executor: Executor = BuiltIn(loaded.workflows["instructions"], settings.scripts)
+    happening = holds(loaded.machine).get(settings.hold, "")
+    if happening:
+        executor = Closing(happening)
+    engine = Engine(
+        loaded.machine,
+        loaded.replies,
+        settle=settings.settle * 1_000_000,
+        hold="" if happening else settings.hold,
+    )
+    pump = Pump(engine, executor, clock)
+    metadata = {
+        "id": settings.app_id,
+        "runtimeVersion": loaded.profile.runtime,
+        "workflows": {"connectedWorkers": executor.workers},
+    }
+    surface = Surface(
+        engine, pump, clock, ids or RandomIds(), Answers(loaded), metadata, settings.token, settings.max_body
+    )
+    return Server(application(surface, loaded.openapi), engine, pump)
+
+
+def holds(machine: spec.Machine) -> dict[str, str]:
+    """
+    The states that a new instance can be held in, each with the happening that takes it there.
+
+    The first is where a start leads; the others are where something leads from there that no instance does by itself.
+    """
+    absent = next(name for name, state in machine.states.items() if not state.exists)
+    first = next(cell.settles[0] for name, cell in machine.table[absent].items() if cell.settles and name == "start")
+    found = {first: ""}
+    for name, happening in machine.happenings.items():
+        settles = machine.table[first][name].settles
+        if settles and not happening.spontaneous:
+            found.setdefault(settles[0], name)
+    return found
+
+
+def acting(loaded: spec.Spec) -> spec.Spec:
+    """
+    The spec with a row that can be sent in every cell.
+
+    A profile may demand any of several answers. The server then gives the one of the default profile.
+    """
+    machine, usual = loaded.machine, spec.load().machine
+    table = {
+        state: {event: _acting(cell, usual.table[state][event], loaded.replies) for event, cell in row.items()}
+        for state, row in machine.table.items()
+    }
+    return replace(loaded, machine=replace(machine, table=table))
+
+
+def _acting(cell: spec.Cell, usual: spec.Cell, replies: Mapping[str, spec.Reply]) -> spec.Cell:
+    when = {name: _acting(inner, usual.when[name], replies) for name, inner in cell.when.items()}
+    row = replies.get(cell.acts)
+    vague = row is not None and isinstance(row.surfaces[SURFACE]["status"], list)
+    return replace(cell, when=when, acts=usual.acts if vague else cell.acts)

@@ -1,0 +1,137 @@
+"""
+The command line: arguments -> assembly -> serving. A mistake is one line on stderr, and exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import spec
+
+from .assembly import Settings, build, holds
+from .script import Grammar, ScriptError
+from .serving import CannotListen, listen, serve, url
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_USAGE = 2
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
+
+
+class UsageError(Exception):
+    """
+    An argument cannot be used; the text says which, and what was expected.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Serve as the arguments say; the exit code.
+    """
+    try:
+        chosen = _parser().parse_args(arguments)
+        logging.basicConfig(level=chosen.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+        settings = _settings(chosen)
+        server = build(settings)
+        sockets = listen(chosen.dapr_listen_addresses.split(","), chosen.dapr_http_port)
+    except (UsageError, CannotListen, spec.SpecError, spec.BadFile) as error:
+        sys.stderr.write(f"reference_server: {' '.join(str(error).split())}\n")
+        return _USAGE
+
+    def ready() -> None:
+        places = [url(bound) for bound in sockets]
+        sys.stderr.write(f"workflow API on {', '.join(places)} (profile {settings.profile}); Ctrl-C stops it\n")
+        if chosen.ready_json:
+            line = {"ready": True, "http": places[0], "profile": settings.profile}
+            sys.stdout.write(json.dumps(line) + "\n")
+            sys.stdout.flush()
+
+    serve(server, sockets, ready)
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; --help shows what there is")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="reference_server",
+        description="A sidecar's workflow management API. DAPR_API_TOKEN in the environment turns on the token check.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--dapr-http-port", type=_port, default=3500, metavar="N", help="port, 0 picks a free one (%(default)s)")
+    add("--dapr-listen-addresses", default="127.0.0.1", metavar="A,...", help="addresses (%(default)s)")
+    add("--app-id", default="reference", metavar="ID", help="ID in the metadata (%(default)s)")
+    add("--profile", default=spec.DEFAULT_PROFILE, metavar="P", help=f"{', '.join(spec.profiles())} (%(default)s)")
+    add("--settle", type=_milliseconds, default=0, metavar="MS", help="delay of every effect (%(default)s)")
+    add("--max-body-size", type=_size, default="4Mi", metavar="SIZE", help="largest request body (%(default)s)")
+    add("--hold", default="", metavar="STATE", help=f"keep new instances in {' or '.join(_holds())}")
+    add("--store", choices=["memory"], default="memory", help="where instances are kept (%(default)s)")
+    add("--workflow", action="append", default=[], metavar="NAME=FILE", help="a workflow of your own: a script in YAML")
+    add("--log-level", choices=["debug", "info", "warning", "error"], default="info", help="(%(default)s)")
+    add("--ready-json", action="store_true", help="print one JSON line on stdout when ready")
+    return parser
+
+
+def _settings(chosen: argparse.Namespace) -> Settings:
+    if chosen.hold and chosen.hold not in _holds():
+        raise UsageError(f"--hold {chosen.hold}: instances can be held in {' or '.join(_holds())}")
+    return Settings(
+        profile=chosen.profile,
+        app_id=chosen.app_id,
+        settle=chosen.settle,
+        max_body=chosen.max_body_size,
+        hold=chosen.hold,
+        token=os.environ.get("DAPR_API_TOKEN", ""),
+        scripts=dict(_script(pair) for pair in chosen.workflow),
+    )
+
+
+def _holds() -> list[str]:
+    return list(holds(spec.load().machine))
+
+
+def _script(pair: str) -> tuple[str, Any]:
+    name, separator, file = pair.partition("=")
+    if not (name and separator and file):
+        raise UsageError(f"--workflow {pair}: NAME=FILE is expected")
+    try:
+        document = spec.read(Path(file).read_bytes(), file)
+    except OSError as error:
+        raise UsageError(f"--workflow {pair}: {(error.strerror or str(error)).lower()}") from None
+    try:
+        Grammar(spec.workflows()["instructions"]).read(document.data)
+    except ScriptError as error:
+        raise UsageError(f"{file}: {error}") from None
+    return name, document.data
+
+
+def _port(text: str) -> int:
+    port = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else -1
+    if not 0 <= port <= 65535:  # noqa: PLR2004 - ports have 16 bits
+        raise argparse.ArgumentTypeError(f"{text!r} is no port, 0 to 65535")
+    return port
+
+
+def _milliseconds(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of milliseconds")
+    return int(text)
+
+
+def _size(text: str) -> int:
+    found = re.fullmatch(r"([1-9][0-9]{0,9})([kMG]|[KMG]i)?", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; 4Mi, 512Ki or a number of bytes is expected")
+    return int(found[1]) * _UNITS[found[2] or ""]

@@ -1,0 +1,237 @@
+"""
+The HTTP surface: routes, parameters and bodies as the OpenAPI document says.
+
+Rule 1: no operation is named here; the routes are paths x versions of the document, and one endpoint serves them all.
+Rule 2: what is no operation of the document is answered by the row `route.unknown`, whatever its method.
+Rule 3: an error inside is one line in the log and a valid body, never a traceback.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from .answers import encoded, response
+from .bodies import Gone, TooLarge, linger, read
+from .checks import OPAQUE, malformed, parameters
+from .instance import Call
+from .paths import broken_escape, clean, decoded, is_text, queried
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from .answers import Answers, Response
+    from .engine import Engine
+    from .ports import Clock, Ids
+    from .pump import Pump
+
+FIELDS = {"workflowName": "workflow", "instanceID": "instance", "eventName": "event"}
+"""Where a parameter of the document stands in a Call; others are not looked at."""
+
+UNKNOWN_ROUTE = "route.unknown"
+BROKEN_PATH = "path.malformed"
+BROKEN_BODY = "body.malformed"
+LARGE_BODY = "body.too_large"
+NO_TOKEN = "token.missing"  # noqa: S105 - the name of a row
+
+_log = logging.getLogger("reference_server")
+_BROKEN = response(
+    500, encoded({"errorCode": "ERR_INTERNAL", "message": "the reference server has a bug; see its log"})
+)
+_NOBODY = Call("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """
+    What every endpoint needs.
+    """
+
+    engine: Engine
+    pump: Pump
+    clock: Clock
+    ids: Ids
+    answers: Answers
+    metadata: Mapping[str, Any]
+    token: str = ""
+    max_body: int = 4 << 20
+
+
+def application(surface: Surface, document: Mapping[str, Any]) -> ASGIApp:
+    """
+    The ASGI application of the whole surface.
+    """
+    resources: dict[str, dict[str, ASGIApp]] = {}
+    header = document["components"]["securitySchemes"]["apiToken"]["name"].encode()
+    for path, item in document["paths"].items():
+        for prefix in _prefixes(item.get("servers", document["servers"])):
+            methods = resources.setdefault(prefix + path, {})
+            for method, operation in item.items():
+                if isinstance(operation, dict) and "operationId" in operation:
+                    methods[method.upper()] = _guarded(
+                        _endpoint(surface, document, operation), surface, header, operation
+                    )
+    unknown = _guarded(_Constant(surface.answers.refusal(UNKNOWN_ROUTE, _NOBODY)), surface, header, {})
+    app = Starlette(routes=[Route(path, _Resource(methods, unknown)) for path, methods in resources.items()])
+    app.router.redirect_slashes = False
+    app.router.default = unknown
+    return _Door(app, surface.answers)
+
+
+def _prefixes(servers: list[Mapping[str, Any]]) -> Iterator[str]:
+    for server in servers:
+        variables = server.get("variables", {})
+        for values in product(*(variable["enum"] for variable in variables.values())):
+            path = urlsplit(server["url"]).path
+            for name, value in zip(variables, values, strict=True):
+                path = path.replace(f"{{{name}}}", value)
+            yield path
+
+
+def _endpoint(surface: Surface, document: Mapping[str, Any], operation: Mapping[str, Any]) -> ASGIApp:
+    if "x-operation" in operation:
+        return _Operation(surface, document, operation)
+    status, media = next((int(code), answer.get("content")) for code, answer in operation["responses"].items())
+    return _Constant(response(status, encoded(surface.metadata) if media else b""))
+
+
+def _guarded(app: ASGIApp, surface: Surface, header: bytes, operation: Mapping[str, Any]) -> ASGIApp:
+    """
+    The application behind the API token, if there is one and the document does not say that this operation is open.
+    """
+    if not surface.token or operation.get("security") == [{}]:
+        return app
+    refusal, token = surface.answers.refusal(NO_TOKEN, _NOBODY), surface.token.encode()
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        given = next((value for name, value in scope["headers"] if name == header), b"")
+        if hmac.compare_digest(given, token):
+            await app(scope, receive, send)
+        else:
+            await refusal.send(send)
+
+    return guarded
+
+
+class _Door:
+    """
+    The way in: refuses paths that are broken, and cleans the others.
+    """
+
+    def __init__(self, app: ASGIApp, answers: Answers) -> None:
+        self._app, self._answers = app, answers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            raw = scope["raw_path"]
+            broken = broken_escape(raw)
+            if broken:
+                reason = f'invalid URL escape "{broken}"'
+                await self._answers.refusal(BROKEN_PATH, _NOBODY, reason).send(send)
+                return
+            scope["path"] = clean(raw.decode("latin-1"))
+        await self._app(scope, receive, send)
+
+
+class _Resource:
+    """
+    All methods of one path.
+    """
+
+    def __init__(self, methods: Mapping[str, ASGIApp], unknown: ASGIApp) -> None:
+        self._methods, self._unknown = methods, unknown
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._methods.get(scope["method"], self._unknown)(scope, receive, send)
+
+
+class _Constant:
+    """
+    Always the same answer.
+    """
+
+    def __init__(self, constant: Response) -> None:
+        self._constant = constant
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        await self._constant.send(send)
+
+
+class _Operation:
+    """
+    One operation of the document.
+    """
+
+    def __init__(self, surface: Surface, document: Mapping[str, Any], operation: Mapping[str, Any]) -> None:
+        self._surface = surface
+        self._name: str = operation["x-operation"]
+        self._opaque = operation["x-body"] == OPAQUE
+        self._not_text = f"{self._name}.not_utf8"
+        found = parameters(document, operation)
+        self._checked = tuple((parameter, FIELDS[parameter.name]) for parameter in found if parameter.refusals)
+        self._path = tuple(
+            (item.name, FIELDS[item.name]) for item in found if item.place == "path" and item.name in FIELDS
+        )
+        self._query = frozenset(item.name for item in found if item.place == "query" and item.name in FIELDS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        surface = self._surface
+        try:
+            body = await read(receive, surface.max_body)
+            answer = self._answer(scope, body)
+        except Gone:
+            return
+        except TooLarge:
+            await linger(surface.answers.refusal(LARGE_BODY, _NOBODY), receive, send)
+            return
+        except Exception as error:  # noqa: BLE001 - the wall: whatever it is, the client gets an answer
+            _log.error("%s %s: %s: %s", scope["method"], scope["path"], type(error).__name__, error)
+            answer = _BROKEN
+        await answer.send(send)
+
+    def _answer(self, scope: Scope, body: bytes) -> Response:
+        surface = self._surface
+        fields = self._fields(scope)
+        if not self._opaque:
+            reason = malformed(body) if body else ""
+            if reason:
+                return surface.answers.refusal(BROKEN_BODY, Call(self._name, **fields), reason)
+        for parameter, field in self._checked:
+            row = parameter.refusal(fields[field]) if fields.get(field) else ""
+            if row:
+                return surface.answers.refusal(row, Call(self._name, **fields))
+        if not fields.get("instance"):
+            fields["instance"] = surface.ids.new()
+        data = None
+        if self._opaque:
+            data = _text(body)
+            if data is None or not all(is_text(fields.get(field, "")) for field in ("workflow", "event")):
+                return surface.answers.refusal(self._not_text, Call(self._name, **fields))
+        call = Call(self._name, **fields, data=data)
+        answer = surface.engine.handle(call, surface.clock.now())
+        surface.pump.poke()
+        return surface.answers.answer(call, answer)
+
+    def _fields(self, scope: Scope) -> dict[str, str]:
+        given = scope["path_params"]
+        fields = {field: decoded(given[name]) for name, field in self._path}
+        if self._query and scope["query_string"]:
+            fields.update((FIELDS[name], value) for name, value in queried(scope["query_string"], self._query).items())
+        fields.setdefault("instance", "")
+        return fields
+
+
+def _text(body: bytes) -> str | None:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None

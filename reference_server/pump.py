@@ -1,0 +1,101 @@
+"""
+Drives the engine: runs what is due, and sleeps until more is.
+
+Rule 1: one batch at a time, so that requests get their turn between two batches.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from .instance import FAIL, Decision, Ending, Failure, Result, Turn
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from .engine import Engine
+    from .instance import Activity
+    from .ports import Clock, Executor
+
+LONGEST_SLEEP = 3600.0
+"""Seconds after which the pump looks again, however far away the next timer is."""
+
+_SECOND = 1_000_000_000
+_log = logging.getLogger("reference_server")
+
+
+class Pump:
+    """
+    The driver of one engine on one event loop.
+    """
+
+    __slots__ = ("_clock", "_due", "_engine", "_executor", "_handle", "_loop")
+
+    def __init__(self, engine: Engine, executor: Executor, clock: Clock) -> None:
+        self._engine, self._executor, self._clock = engine, executor, clock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._handle: asyncio.Handle | None = None
+        self._due: int | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """
+        Drive from now on.
+        """
+        self._loop = loop
+        self.poke()
+
+    def stop(self) -> None:
+        """
+        Drive no more.
+        """
+        self._loop = None
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def poke(self) -> None:
+        """
+        The engine may have something due earlier than the pump knows of.
+        """
+        due = self._engine.next_due()
+        if self._loop is None or due is None or (self._due is not None and self._due <= due):
+            return
+        if self._handle is not None:
+            self._handle.cancel()
+        self._due = due
+        wait = due - self._clock.now()
+        if wait <= 0:
+            self._handle = self._loop.call_soon(self._run)
+        else:
+            self._handle = self._loop.call_later(min(wait / _SECOND, LONGEST_SLEEP), self._run)
+
+    def _run(self) -> None:
+        self._handle = self._due = None
+        self.step()
+        self.poke()
+
+    def step(self) -> bool:
+        """
+        Run one batch of what is due now; whether there was any.
+        """
+        work = self._engine.take(self._clock.now())
+        for item in work:
+            if isinstance(item, Turn):
+                self._engine.complete_turn(item, self._decide(item), self._clock.now())
+            else:
+                self._engine.complete_activity(item, self._perform(item), self._clock.now())
+        return bool(work)
+
+    def _decide(self, turn: Turn) -> Decision:
+        try:
+            return self._executor.turn(turn)
+        except Exception as error:  # noqa: BLE001 - a workflow that breaks its executor has failed
+            _log.error("turn of %r: %s: %s", turn.instance, type(error).__name__, error)
+            return Decision(ending=Ending(FAIL, failure=Failure(type(error).__name__, str(error))))
+
+    def _perform(self, activity: Activity) -> Result:
+        try:
+            return self._executor.activity(activity)
+        except Exception as error:  # noqa: BLE001 - as a turn
+            _log.error("activity of %r: %s: %s", activity.instance, type(error).__name__, error)
+            return Result(failure=Failure(type(error).__name__, str(error)))

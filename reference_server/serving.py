@@ -1,0 +1,139 @@
+"""
+A built server on its sockets, until it is told to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import gc
+import signal
+import socket
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .assembly import Server
+
+_KEEP_ALIVE_SECONDS = 600
+_BACKLOG = 2048
+
+
+class CannotListen(Exception):  # noqa: N818 - says what is the matter
+    """
+    An address cannot be listened on; the text says why, and what to do.
+    """
+
+
+def listen(addresses: list[str], port: int) -> list[socket.socket]:
+    """
+    A socket for each address; port 0 picks a free port, the same for all of them.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for address in addresses:
+            sockets.append(_bound(address, port))
+            port = sockets[0].getsockname()[1]
+    except CannotListen:
+        for bound in sockets:
+            bound.close()
+        raise
+    return sockets
+
+
+def url(bound: socket.socket) -> str:
+    """
+    Where a socket is reached.
+    """
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(server: Server, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
+    """
+    Serve until SIGTERM or SIGINT; `ready` is called once requests are answered.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(server, sockets, ready))
+
+
+async def _serve(server: Server, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
+    config = uvicorn.Config(
+        server.app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=1,
+    )
+    server.pump.start(asyncio.get_running_loop())
+    try:
+        await _Uvicorn(config, ready).serve(sockets)
+    finally:
+        server.pump.stop()
+
+
+class _Uvicorn(uvicorn.Server):
+    """
+    uvicorn that tells when it is ready, and for which a signal is a clean end.
+    """
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        gc.freeze()
+        self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {name: signal.signal(name, self._stop) for name in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+    def _stop(self, number: int, frame: Any) -> None:  # noqa: ARG002 - a signal handler
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def _bound(address: str, port: int) -> socket.socket:
+    host = address.strip().removeprefix("[").removesuffix("]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+        bound.listen(_BACKLOG)
+    except (OSError, OverflowError) as error:
+        bound.close()
+        raise CannotListen(f"cannot listen on {address}:{port}: {_reason(error)}") from None
+    bound.setblocking(False)
+    return bound
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return "the port is in use; choose another with --dapr-http-port (0 picks a free one)"
+    return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).lower()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - optional: there is no wheel for some platforms
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
