@@ -33,6 +33,9 @@ class Agenda(Generic[Key]):
         self._order = count()
 
     def __len__(self) -> int:
+        """
+        How many keys are on the agenda.
+        """
         return len(self._live)
 
     def add(self, key: Key, due: int) -> None:

@@ -90,9 +90,6 @@ class Answers:
             name: self._row(row) for name, row in loaded.replies.items() if "message" in _column(row) or _body(row)
         }
 
-    def __contains__(self, row: str) -> bool:
-        return row in self._rows
-
     def answer(self, call: Call, answer: Answer) -> Response:
         """
         The response to a call.

@@ -1,7 +1,7 @@
 """
 The checks of a request, compiled from the OpenAPI document.
 
-Rule 1: what is checked, in which order, and which row answers stands in the document (`x-refusals`, `x-max-bytes`, `x-body`).
+Rule 1: what is checked, in which order, and which row answers stands in the document: `x-refusals`, `x-max-bytes`.
 """
 
 from __future__ import annotations

@@ -89,6 +89,9 @@ class Engine:
         self._generations = count(1)
 
     def __len__(self) -> int:
+        """
+        How many instances there are.
+        """
         return len(self._instances)
 
     def instance(self, name: str) -> Instance | None:
@@ -191,22 +194,21 @@ class Engine:
         if target == self._absent:
             self._erase(call.instance)
         elif instance is None or call.operation == START:
-            self._create(call.instance, call.workflow, target, call.data, now)
+            self._create(call, target, now)
         elif call.operation in DELIVERED and instance.state in self._moving:
             event = Event(call.operation, now, name=call.event, data=call.data)
             self._deliver(instance, event, now)
         elif target != instance.state:
             self._instances[instance.id] = replace(instance, state=target)
 
-    def _create(  # noqa: PLR0913 - what an instance is made of
-        self, name: str, workflow: str, state: str, data: str | None, now: int, parent: Parent | None = None
-    ) -> None:
-        old = self._instances.get(name)
+    def _create(self, call: Call, state: str, now: int, parent: Parent | None = None) -> None:
+        old = self._instances.get(call.instance)
         if old is not None:
             self._release(old)
-        inbox = (Event(STARTED, now, name=workflow, data=data),)
-        instance = Instance(name, workflow, state, next(self._generations), data, parent, inbox=inbox)
-        self._instances[name] = instance
+        inbox = (Event(STARTED, now, name=call.workflow, data=call.data),)
+        generation = next(self._generations)
+        instance = Instance(call.instance, call.workflow, state, generation, call.data, parent, inbox=inbox)
+        self._instances[call.instance] = instance
         if state != self._hold:
             self._wake(instance, now + self._settle)
 
@@ -327,7 +329,8 @@ class Engine:
         cell = self._cell(self._absent if old is None else old.state, START, old)
         if self._replies[cell.acts].outcome == "accepted":
             link = Parent(parent.id, parent.generation, action.task)
-            self._create(name, action.workflow, cell.settles[0], action.data, now, link)
+            call = Call(START, name, action.workflow, data=action.data)
+            self._create(call, cell.settles[0], now, link)
             waiting = self._instances[parent.id]
             self._instances[parent.id] = replace(waiting, children=(*waiting.children, name))
             return

@@ -120,7 +120,7 @@ def _bound(address: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         bound.close()
         raise CannotListen(f"cannot listen on {address}:{port}: {_reason(error)}") from None
-    bound.setblocking(False)
+    bound.setblocking(False)  # noqa: FBT003 - its only argument
     return bound
 
 
