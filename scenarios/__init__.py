@@ -1,0 +1,3 @@
+"""
+What is checked: one YAML file a story, its path is its name.
+"""
