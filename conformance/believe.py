@@ -23,8 +23,12 @@ def nowhere(machine: Machine) -> str:
 def settled(machine: Machine, cell: Cell) -> str:
     """
     The state that a cell leads to, once what happens of itself has happened.
+
+    A cell that changes nothing sets nothing off.
     """
     state = cell.settles[0]
+    if state == cell.state:
+        return state
     seen = {state}
     while True:
         onward = [
@@ -47,6 +51,24 @@ class Beliefs:
         self._machine = machine
         self._states: dict[str, str] = {}
         self._last: dict[str, Cell] = {}
+
+    def copy(self) -> Beliefs:
+        """
+        The same beliefs, to be followed apart.
+        """
+        other = Beliefs(self._machine)
+        other._states.update(self._states)
+        other._last.update(self._last)
+        return other
+
+    def take(self, other: Beliefs, instance: str) -> None:
+        """
+        Believe of one instance what another does.
+        """
+        if instance in other._states:
+            self._states[instance] = other._states[instance]
+        if instance in other._last:
+            self._last[instance] = other._last[instance]
 
     def state(self, instance: str) -> str:
         """

@@ -2,7 +2,8 @@
 The steps of a scenario -> the checks that will execute, under one profile, on one kind of surface.
 
 Rule 1: every check carries exactly one rule: one that is named, or that of the cell, of the row, of the settling.
-Rule 2: a rule that does not hold in the profile, or that nothing can observe, makes no check; what is unspecified makes none.
+Rule 2: a rule that does not hold in the profile, or that nothing can observe, makes no check; neither does what is
+unspecified.
 Rule 3: pure; the same scenario and profile give the same checks.
 """
 
@@ -52,7 +53,8 @@ class _Planner:
         if step.verb == "parallel":
             return self._parallel(step)
         if step.verb in LOOKS:
-            return Planned(step, tuple(self._look(step)))
+            awaits = self._awaits(step)
+            return Planned(step, tuple(self._look(step, awaits)), awaits=awaits)
         if step.verb == "request":
             return Planned(step, tuple(self._request(step)))
         if step.verb == "restart":
@@ -89,7 +91,9 @@ class _Planner:
     def _refused(self, step: Step, cell: spec.Cell, rule: str) -> Iterator[Check]:
         found = self._refusing(cell, rule)
         if found is None:
-            self._bad(step, rule, f"in {cell.state} {step.operation} is not refused by this rule, and it names no reply")
+            self._bad(
+                step, rule, f"in {cell.state} {step.operation} is not refused by this rule, and it names no reply"
+            )
             return
         if found == spec.UNSPECIFIED:
             return
@@ -130,7 +134,9 @@ class _Planner:
         reply = cell.reply
         if reply == spec.UNSPECIFIED or not self._accepts(reply):
             if not step.rule and not fields:
-                self._bad(step, step.verb, f"in {cell.state} it is refused ({reply}); say expect: cell, or refused: RULE")
+                self._bad(
+                    step, step.verb, f"in {cell.state} it is refused ({reply}); say expect: cell, or refused: RULE"
+                )
                 return
             reply = self._accepting(step.operation)
         outcome = cell.reply_rule if fields or not step.rule else step.rule
@@ -146,26 +152,34 @@ class _Planner:
 
     # -- looks --
 
-    def _look(self, step: Step) -> Iterator[Check]:
+    def _awaits(self, step: Step) -> Wants:
+        """
+        What a look waits for.
+        """
+        if step.expect == "absent" or (step.expect == "cell" and not self._state(step).exists):
+            return self._gone()
+        if step.expect == "cell":
+            return self._status(self._state(step).name)
+        return self._fields(step.operation, step.expect)
+
+    def _look(self, step: Step, awaits: Wants) -> Iterator[Check]:
         rule = step.rule or self._beliefs.settles_rule(step.instance)
-        expect = step.call["expect"] if step.expect is None else step.expect
-        if expect == "cell":
-            expect = "absent" if not self._state(step).exists else {"runtimeStatus": self._state(step).name}
-        if expect == "absent":
-            yield from self._check(step, "settles", rule, self._gone(), ends=True)
-            self._beliefs.gone(step.instance)
-        else:
-            yield from self._check(step, "settles", rule, self._fields(step.operation, expect), ends=True)
-            self._beliefs.seen(step.instance, expect.get("runtimeStatus"))
+        yield from self._check(step, "settles", rule, awaits, ends=True)
         yield from self._check(step, "body", DOCUMENT_RULE, Document(self._contract.operation(step.operation).id))
         yield from self._further(step)
+        if isinstance(awaits, Gone):
+            self._beliefs.gone(step.instance)
+        elif step.expect != "cell":
+            self._beliefs.seen(step.instance, step.expect.get("runtimeStatus"))
 
     def _state(self, step: Step) -> spec.State:
         return self._machine.states[self._beliefs.state(step.instance)]
 
     def _further(self, step: Step) -> Iterator[Check]:
         for number, (rule, fields) in enumerate(step.checks, 1):
-            yield from self._check(step, "fields", rule, self._fields(step.operation, fields), suffix=f"checks.{number}")
+            yield from self._check(
+                step, "fields", rule, self._fields(step.operation, fields), suffix=f"checks.{number}"
+            )
 
     # -- raw requests and branches --
 
@@ -185,7 +199,7 @@ class _Planner:
 
     def _parallel(self, step: Step) -> Planned:
         if step.expect is None:
-            return Planned(step, (), tuple(self.step(branch) for branch in step.branches))
+            return Planned(step, (), self._together(step))
         before = [self._beliefs.cell(one.instance, one.operation) if one.operation else None for one in step.branches]
         for branch, cell in zip(step.branches, before, strict=True):
             if cell:
@@ -196,6 +210,19 @@ class _Planner:
             branches.append(Planned(branch, tuple(self._branch_body(branch))))
         count = Count(step.expect["accepted"], tuple(rows))
         return Planned(step, tuple(self._check(step, "count", step.rule, count, ends=True)), tuple(branches))
+
+    def _together(self, step: Step) -> tuple[Planned, ...]:
+        """
+        Branches that know nothing of each other: each meets the state from before.
+        """
+        before, after = self._beliefs.copy(), self._beliefs
+        planned = []
+        for branch in step.branches:
+            self._beliefs = before.copy()
+            planned.append(self.step(branch))
+            after.take(self._beliefs, branch.instance)
+        self._beliefs = after
+        return tuple(planned)
 
     def _branch_body(self, branch: Step) -> Iterator[Check]:
         if branch.operation:
@@ -220,7 +247,9 @@ class _Planner:
 
     # -- pieces --
 
-    def _check(self, step: Step, kind: str, rule: str, wants: Wants, *, ends: bool = False, suffix: str = "") -> Iterator[Check]:
+    def _check(  # noqa: PLR0913 - the parts of a check
+        self, step: Step, kind: str, rule: str, wants: Wants, *, ends: bool = False, suffix: str = ""
+    ) -> Iterator[Check]:
         held = self._spec.rules.get(rule)
         if held is None:
             self._bad(step, rule, "no such rule")

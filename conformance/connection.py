@@ -31,6 +31,9 @@ DEADLINE = 30.0
 MAX_BODY = 8 << 20
 """Largest body that is read, in bytes."""
 
+CHUNK = 65536
+"""Bytes that are sent at once; a larger request is given up when the server answers before its end."""
+
 IDLE = 2.0
 """Seconds after which a kept connection is not trusted any more."""
 
@@ -46,8 +49,14 @@ class Connection(Protocol):
         """
         ...
 
+    def headers(self, request: Request) -> tuple[tuple[str, str], ...]:
+        """
+        The headers that go out with a request.
+        """
+        ...
 
-class _Closed(Exception):
+
+class _ClosedError(Exception):
     """
     A kept connection was closed before any byte of the answer.
     """
@@ -68,11 +77,13 @@ class Http:
             port = -1
         if parts.scheme not in ("http", "https") or not parts.hostname or port == -1 or parts.query or parts.fragment:
             raise UsageError(f"--server {url}: an URL such as http://127.0.0.1:3500 is expected")
-        self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+        if parts.username is not None:
+            raise UsageError("--server: leave credentials out of the URL; --header Authorization=... sends them")
+        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
         self._host, self._port = parts.hostname, port or (443 if parts.scheme == "https" else 80)
         self._prefix = parts.path.rstrip("/").encode()
         self._context = _tls(ca) if parts.scheme == "https" else None
-        self._common = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": "workflow-conformance", **(headers or {})}
+        self._common = {"Host": parts.netloc, "User-Agent": "workflow-conformance", **(headers or {})}
         self._deadline = deadline
         self._kept: deque[_Line] = deque()
 
@@ -98,7 +109,7 @@ class Http:
         if line is not None:
             try:
                 return self._exchange(line, request, until)
-            except _Closed:
+            except _ClosedError:
                 if not request.retriable:
                     return None, (), b"", "protocol", "the server closed a kept connection without an answer"
         try:
@@ -107,7 +118,7 @@ class Http:
             return None, (), b"", "environment", f"cannot connect: {_reason(error, self._deadline)}"
         try:
             return self._exchange(line, request, until)
-        except _Closed:
+        except _ClosedError:
             return None, (), b"", "protocol", "the server closed the connection without an answer"
 
     def _ready(self) -> _Line | None:
@@ -128,10 +139,16 @@ class Http:
         except TimeoutError:
             seconds = f"{self._deadline:g} s"
             return None, (), b"", "environment", f"no whole answer within {seconds}{line.seen()}"
-        except (http.client.HTTPException, ValueError, ssl.SSLError, OSError, MemoryError) as error:
+        except (http.client.HTTPException, ValueError, OSError) as error:
             if not line.received and isinstance(error, (OSError, http.client.RemoteDisconnected)):
-                raise _Closed from None
-            return None, (), b"", "protocol", f"what came is not the whole of an HTTP answer: {_reason(error)}{line.seen()}"
+                raise _ClosedError from None
+            return (
+                None,
+                (),
+                b"",
+                "protocol",
+                f"what came is not the whole of an HTTP answer: {_reason(error)}{line.seen()}",
+            )
         else:
             return status, headers, body, "", ""
         finally:
@@ -141,15 +158,21 @@ class Http:
             else:
                 line.close()
 
-    def _bytes(self, request: Request) -> bytes:
+    def headers(self, request: Request) -> tuple[tuple[str, str], ...]:
+        """
+        The headers that go out with a request.
+        """
         named = {name.lower() for name, _ in request.headers}
         lines = [(name, value) for name, value in self._common.items() if name.lower() not in named]
         lines += [(name, value) for name, value in request.headers if value is not None]
         if not named & {"content-length", "transfer-encoding"} and (request.body or request.method != "GET"):
             lines.append(("Content-Length", str(len(request.body))))
-        head = "".join(f"{name}: {value}\r\n" for name, value in lines).encode("utf-8", "surrogateescape")
+        return tuple(lines)
+
+    def _bytes(self, request: Request) -> bytes:
+        head = "".join(f"{name}: {value}\r\n" for name, value in self.headers(request))
         start = request.method.encode() + b" " + self._prefix + request.target + b" HTTP/1.1\r\n"
-        return start + head + b"\r\n" + request.body
+        return start + head.encode("utf-8", "surrogateescape") + b"\r\n" + request.body
 
 
 _Outcome = tuple[int | None, tuple[tuple[str, str], ...], bytes, Trouble, str]
@@ -172,6 +195,7 @@ class _Line:
         self._raw = _Raw(self._socket)
         self._file = io.BufferedReader(self._raw, 65536)
         self.used = time.monotonic()
+        self.cut = False
 
     @property
     def received(self) -> int:
@@ -179,8 +203,30 @@ class _Line:
 
     def send(self, data: bytes, until: float) -> None:
         self._raw.until, self._raw.received, self._raw.head = until, 0, b""
+        if len(data) > CHUNK and not isinstance(self._socket, ssl.SSLSocket):
+            self._pour(memoryview(data), until)
+            return
         self._socket.settimeout(_left(until))
         self._socket.sendall(data)
+
+    def _pour(self, data: memoryview, until: float) -> None:
+        """
+        Send a large request, and stop as soon as the server answers before it has read all of it.
+        """
+        self._socket.settimeout(0)
+        while data:
+            heard, free, _ = select.select([self._socket], [self._socket], [], _left(until))
+            if heard:
+                self.cut = True
+                return
+            if free:
+                try:
+                    data = data[self._socket.send(data[:CHUNK]) :]
+                except BlockingIOError:
+                    continue
+                except (BrokenPipeError, ConnectionResetError):
+                    self.cut = True
+                    return
 
     def receive(self, method: str) -> tuple[int, tuple[tuple[str, str], ...], bytes, bool]:
         answer = http.client.HTTPResponse(self, method=method)  # type: ignore[arg-type]
@@ -190,7 +236,7 @@ class _Line:
             raise ValueError(f"the body is larger than {MAX_BODY} bytes")
         if answer.length:
             raise http.client.IncompleteRead(body, answer.length)
-        keep = not answer.will_close and answer.isclosed()
+        keep = not answer.will_close and answer.isclosed() and not self.cut
         return answer.status, tuple(answer.getheaders()), body, keep
 
     def makefile(self, mode: str) -> Any:
@@ -228,7 +274,7 @@ class _Borrowed:
     A reader whose closing leaves the socket open.
     """
 
-    def __init__(self, file: io.BufferedReader) -> None:
+    def __init__(self, file: io.BufferedReader[_Raw]) -> None:
         self.readline, self.read, self.readinto = file.readline, file.read, file.readinto
         self.read1, self.peek = file.read1, file.peek
         self.closed = False

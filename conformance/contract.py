@@ -65,6 +65,12 @@ class Contract:
         ]
         self._by_id = {one.id: one for one in self.operations}
         self._by_name = {one.operation: one for one in self.operations if one.operation}
+        self._probes = {
+            item[method]["operationId"]: item[method]["x-probe"]
+            for item in openapi["paths"].values()
+            for method in METHODS
+            if "x-probe" in item.get(method, {})
+        }
         self._routes = [(one, _route(one, self.versions)) for one in self.operations]
         self._schemas = {name: self._validator({"$ref": f"#/components/schemas/{name}"}) for name in self._named()}
 
@@ -73,6 +79,12 @@ class Contract:
         The operation that machine.yaml calls by this name.
         """
         return self._by_name[name]
+
+    def probe(self, kind: str) -> Operation:
+        """
+        The first operation that the document marks as a probe of this kind.
+        """
+        return self._by_id[next(one for one in self._probes if self._probes[one] == kind)]
 
     def route(self, method: str, target: str) -> str:
         """

@@ -36,7 +36,7 @@ class UsageError(KitError):
     code = 2
 
 
-class BadFiles(UsageError):
+class BadFiles(UsageError):  # noqa: N818 - as spec.BadFile
     """
     Files are wrong; each problem is `file:line:column: offending text: what was expected`.
     """
@@ -46,7 +46,7 @@ class BadFiles(UsageError):
         super().__init__("\n".join(self.problems))
 
 
-class CannotRun(KitError):
+class CannotRun(KitError):  # noqa: N818 - it says what it is
     """
     The run cannot go on; what was not executed is not_run.
     """

@@ -13,12 +13,12 @@ Trouble = Literal["", "environment", "protocol"]
 @dataclass(frozen=True, slots=True)
 class Request:
     """
-    A request, byte for byte. `retriable`: sending it twice does no harm.
+    A request, byte for byte; a header of None is left out. `retriable`: sending it twice does no harm.
     """
 
     method: str
     target: bytes
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str | None], ...] = ()
     body: bytes = b""
     retriable: bool = False
 

@@ -62,7 +62,7 @@ def short(identity: Any) -> int:
     """
     if not isinstance(identity, dict):
         return 0
-    length = int(identity.get("characters", identity.get("bytes")))
+    length = int(identity["characters"] if "characters" in identity else identity["bytes"])
     return length if length < TOKEN + 2 else 0
 
 

@@ -16,7 +16,7 @@ from .match import MISSING, Names, Text, differences, parse, plain, show
 from .wants import Answer, Count, Document, Fields, Gone, Outcome, RowOf, Wants
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .contract import Contract
     from .exchange import Observation
@@ -58,19 +58,7 @@ def judge(wants: Wants, saw: Observation, known: Mapping[str, Any], contract: Co
     if saw.status is None:
         result: Literal["fail", "error"] = "fail" if saw.trouble == "protocol" else "error"
         return Verdict(result, saw.error or "no answer came", wanted=_wanted(wants), seen=saw.error)
-    if isinstance(wants, Outcome):
-        return _outcome(wants, saw)
-    if isinstance(wants, RowOf):
-        return _row(wants, saw, contract)
-    if isinstance(wants, Document):
-        return _document(wants, saw, contract)
-    if isinstance(wants, Fields):
-        return _fields(wants, saw, known)
-    if isinstance(wants, Gone):
-        return _row(wants.row, saw, contract) if wants.row else _outcome(Outcome(accepted=False), saw)
-    if isinstance(wants, Answer):
-        return _answer(wants, saw, known)
-    return Verdict("error", f"nothing knows how to judge {type(wants).__name__}")
+    return JUDGES[type(wants)](wants, saw, known, contract)
 
 
 def count(wants: Count, saw: Sequence[Observation], contract: Contract) -> Verdict:
@@ -81,13 +69,17 @@ def count(wants: Count, saw: Sequence[Observation], contract: Contract) -> Verdi
     if silent:
         return judge(wants, silent, {}, contract)
     accepted = [accepts(one) for one in saw]
-    wanted = {"accepted": wants.accepted, "refused": len(saw) - wants.accepted}
-    seen = {"accepted": sum(accepted), "refused": sum(map(refuses, saw)), "statuses": [one.status for one in saw]}
-    if len(saw) != len(wants.rows) or any(seen[key] != number for key, number in wanted.items()):
-        return Verdict("fail", f"{seen['accepted']} of {len(saw)} were accepted, not {wants.accepted}", wanted, seen)
+    wanted = {"accepted": wants.accepted}
+    seen: dict[str, Any] = {"accepted": sum(accepted), "refused": sum(map(refuses, saw))}
+    seen["statuses"] = [one.status for one in saw]
+    wrong = [*map(str, differences(wants.accepted, sum(accepted), Names(), "accepted"))]
+    if seen["accepted"] + seen["refused"] != len(saw):
+        wrong.append("an answer neither accepts nor refuses")
+    if wrong or len(saw) != len(wants.rows):
+        return Verdict("fail", "; ".join(wrong) or "not every branch was answered", plain(wanted), seen)
     for one, yes, (if_accepted, if_refused) in zip(saw, accepted, wants.rows, strict=True):
         row = if_accepted if yes else if_refused
-        verdict = _row(row, one, contract) if row else PASS
+        verdict = _row(row, one, {}, contract) if row else PASS
         if not verdict.passed:
             return verdict
     return Verdict("pass", "", wanted, seen)
@@ -126,7 +118,7 @@ def _wanted(wants: Wants) -> Any:
     return plain(wants.expect) if isinstance(wants, Answer) else None
 
 
-def _outcome(wants: Outcome, saw: Observation) -> Verdict:
+def _outcome(wants: Outcome, saw: Observation, *_: Any) -> Verdict:
     held = accepts(saw) if wants.accepted else refuses(saw)
     if held:
         return PASS
@@ -135,7 +127,8 @@ def _outcome(wants: Outcome, saw: Observation) -> Verdict:
     return Verdict("fail", why, _wanted(wants), answered(saw))
 
 
-def _row(wants: RowOf, saw: Observation, contract: Contract) -> Verdict:
+def _row(wants: RowOf, saw: Observation, known: Mapping[str, Any], contract: Contract) -> Verdict:
+    del known
     wrong = []
     if saw.status not in wants.status:
         wrong.append(f"status: wanted {' or '.join(map(str, wants.status))}, saw {saw.status}")
@@ -148,7 +141,8 @@ def _row(wants: RowOf, saw: Observation, contract: Contract) -> Verdict:
     return Verdict("fail", "; ".join(wrong), _wanted(wants), answered(saw)) if wrong else PASS
 
 
-def _document(wants: Document, saw: Observation, contract: Contract) -> Verdict:
+def _document(wants: Document, saw: Observation, known: Mapping[str, Any], contract: Contract) -> Verdict:
+    del known
     assert saw.status is not None  # noqa: S101 - judge() has seen to it
     wrong = contract.problems(wants.operation, saw.status, saw.media, saw.body)
     if not wrong:
@@ -157,7 +151,7 @@ def _document(wants: Document, saw: Observation, contract: Contract) -> Verdict:
     return Verdict("fail", "; ".join(wrong[:5]), f"an answer that openapi.yaml lists for {wants.operation}", seen)
 
 
-def _fields(wants: Fields, saw: Observation, known: Mapping[str, Any]) -> Verdict:
+def _fields(wants: Fields, saw: Observation, known: Mapping[str, Any], *_: Any) -> Verdict:
     wanted, lacking = _late(wants.fields, known, late=wants.late)
     if lacking:
         return lacking
@@ -167,7 +161,11 @@ def _fields(wants: Fields, saw: Observation, known: Mapping[str, Any]) -> Verdic
     return _compared(wanted, {key: fields.get(key, MISSING) for key in wanted}, known)
 
 
-def _answer(wants: Answer, saw: Observation, known: Mapping[str, Any]) -> Verdict:
+def _gone(wants: Gone, saw: Observation, known: Mapping[str, Any], contract: Contract) -> Verdict:
+    return _row(wants.row, saw, known, contract) if wants.row else _outcome(Outcome(accepted=False), saw)
+
+
+def _answer(wants: Answer, saw: Observation, known: Mapping[str, Any], *_: Any) -> Verdict:
     wanted, lacking = _late(wants.expect, known, late=wants.late)
     if lacking:
         return lacking
@@ -195,7 +193,9 @@ def _compared(wanted: Mapping[str, Any], seen: Mapping[str, Any], known: Mapping
     return Verdict("pass", "", None, None, captured.new)
 
 
-def _late(wanted: Mapping[str, Any], known: Mapping[str, Any], *, late: bool) -> tuple[Mapping[str, Any], Verdict | None]:
+def _late(
+    wanted: Mapping[str, Any], known: Mapping[str, Any], *, late: bool
+) -> tuple[Mapping[str, Any], Verdict | None]:
     """
     What is wanted with every name put in; a verdict where a name is not bound.
     """
@@ -243,3 +243,14 @@ def _held(value: Any) -> Any:
     A property is a text; anything else equals nothing that a scenario can want.
     """
     return Text(value) if isinstance(value, str) else {"this property is not a text": value}
+
+
+JUDGES: Mapping[type, Callable[..., Verdict]] = {
+    Outcome: _outcome,
+    RowOf: _row,
+    Document: _document,
+    Fields: _fields,
+    Gone: _gone,
+    Answer: _answer,
+}
+"""Who judges what is wanted of one answer."""

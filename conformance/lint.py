@@ -106,7 +106,9 @@ def _known(path: Path, word: str, known: tuple[str, ...], what: str) -> Iterator
 
 def _identity(path: Path, identity: Any, instances: Mapping[str, Any]) -> Iterator[Problem]:
     for _, name in used(identity):
-        yield Problem(path, name, f"neither the matrix nor an instance before has this name{meant(name, list(instances))}")
+        yield Problem(
+            path, name, f"neither the matrix nor an instance before has this name{meant(name, list(instances))}"
+        )
         return
     try:
         spell(identity, "u" * 10)
@@ -114,7 +116,7 @@ def _identity(path: Path, identity: Any, instances: Mapping[str, Any]) -> Iterat
         yield Problem(path, identity, str(error))
 
 
-def _step(
+def _step(  # noqa: PLR0913, PLR0917 - what is known of a step
     path: Path, verb: str, call: Any, step: Mapping[str, Any], instances: list[str], words: Vocabulary
 ) -> Iterator[Problem]:
     yield from _instances(path, verb, call, instances)
@@ -161,7 +163,9 @@ def _rules(path: Path, verb: str, step: Mapping[str, Any], words: Vocabulary) ->
     if "refused" in expect:
         yield from _known((*path, "expect", "refused"), expect["refused"], words.rules, "no such rule")
         if verb == "request" and expect["refused"] in words.rules and expect["refused"] not in words.refusing:
-            yield Problem((*path, "expect", "refused"), expect["refused"], "this rule names no reply; say row: and rule:")
+            yield Problem(
+                (*path, "expect", "refused"), expect["refused"], "this rule names no reply; say row: and rule:"
+            )
     if "row" in expect:
         yield from _known((*path, "expect", "row"), expect["row"], words.rows, "no such row of replies.yaml")
     wants_rule = (verb == "request" and "refused" not in expect) or (verb == "parallel" and expect)
@@ -173,7 +177,9 @@ def _rules(path: Path, verb: str, step: Mapping[str, Any], words: Vocabulary) ->
         yield Problem(path, verb, "a check of fields of start names its rule with rule:")
 
 
-def _one_payload(path: Path, call: Mapping[str, Any], keys: tuple[str, ...] = ("input", "data", "raw", "raw_base64")) -> Iterator[Problem]:
+def _one_payload(
+    path: Path, call: Mapping[str, Any], keys: tuple[str, ...] = ("input", "data", "raw", "raw_base64")
+) -> Iterator[Problem]:
     given = [key for key in keys if key in call]
     if len(given) > 1:
         yield Problem((*path, given[1]), given[1], f"there is {given[0]} already")
@@ -230,7 +236,9 @@ def _matchers(path: Path, wanted: Any, words: Vocabulary) -> Iterator[Problem]:
 
 def _operator(path: Path, operator: str, operand: Any, words: Vocabulary) -> Iterator[Problem]:
     if operator not in OPERATORS:
-        yield Problem(path, operator, f"unknown matcher; known are {', '.join(OPERATORS)}{meant(operator, list(OPERATORS))}")
+        yield Problem(
+            path, operator, f"unknown matcher; known are {', '.join(OPERATORS)}{meant(operator, list(OPERATORS))}"
+        )
     elif operator in ("$any", "$absent", "$present") and operand is not True:
         yield Problem(path, operand, f"{operator}: true is expected")
     elif operator == "$type" and operand not in TYPES:

@@ -84,7 +84,10 @@ def read(document: spec.Document, path: str, words: Vocabulary) -> Scenario:
     wrong = shape.problems(document, data, "scenario")
     if wrong:
         raise BadFiles(wrong)
-    rows = [_expanded(data, label, values) for label, values in _matrix(data.get("matrix", {}))]
+    try:
+        rows = [_expanded(data, label, values) for label, values in _matrix(data.get("matrix", {}))]
+    except _RepeatError as error:
+        raise BadFiles([f"{document.name}:1:1: {error}"]) from None
     if "matrix" in data:
         wrong += [one for _, row in rows for one in shape.problems(document, row, "scenario")]
     if not wrong:
@@ -115,10 +118,28 @@ def _row(label: str, data: Mapping[str, Any], lines: Mapping[tuple[str | int, ..
 
 
 def _expanded(data: Mapping[str, Any], label: str, values: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    if not values:
-        return label, data
-    filled = {key: names.fill(data[key], values) for key in ("instances", "steps") if key in data}
+    filled = {key: _repeated(names.fill(data[key], values)) for key in ("instances", "steps") if key in data}
     return label, {**data, **filled}
+
+
+class _RepeatError(Exception):
+    """
+    A repetition that nobody wants, or that is not well formed.
+    """
+
+
+def _repeated(value: Any) -> Any:
+    """
+    A value with each `{$repeat: {text, times}}` written out.
+    """
+    if isinstance(value, dict):
+        if value.keys() != {"$repeat"}:
+            return {key: _repeated(inner) for key, inner in value.items()}
+        match value["$repeat"]:
+            case {"text": str(text), "times": int(times), **rest} if not rest and 0 <= len(text) * times <= REPEATED:
+                return text * times
+        raise _RepeatError(f"$repeat: {{text: ..., times: ...}} of at most {REPEATED} characters is expected")
+    return [_repeated(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _matrix(matrix: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -126,7 +147,10 @@ def _matrix(matrix: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
     Each row of the product, with its label.
     """
     columns = [
-        [(key, names.text(label), value) for label, value in (axis.items() if isinstance(axis, dict) else ((v, v) for v in axis))]
+        [
+            (key, names.text(label), value)
+            for label, value in (axis.items() if isinstance(axis, dict) else ((v, v) for v in axis))
+        ]
         for key, axis in matrix.items()
     ]
     for chosen in itertools.product(*columns):
@@ -147,6 +171,9 @@ def _bytes(entry: Traversable) -> bytes:
     with entry.open("rb") as file:
         return bytes(file.read(MAX_READ))
 
+
+REPEATED = 16 << 20
+"""Characters that a repetition may come to."""
 
 MAX_READ = (1 << 20) + 1
 """Bytes of a file that are looked at: one more than is allowed."""

@@ -1,7 +1,7 @@
 """
 Comparisons that explain themselves: what was wanted, what was seen, and where.
 
-Rule 1: exact by default. JSON equality: 1 == 1.0, true != 1, big numbers to the last digit; an object has the same keys.
+Rule 1: exact by default. JSON equality: 1 == 1.0, true != 1, big numbers to the last digit; same keys in an object.
 Rule 2: a mapping whose keys begin with `$` is a matcher; all of its operators must hold.
 Rule 3: pure. What `$bind` captures is returned, and kept by whoever asked, if they were content.
 """
@@ -192,9 +192,7 @@ def instant(text: Any) -> int | None:
     return (whole.days * 86_400 + whole.seconds) * 10**9 + int((fraction or "").ljust(9, "0")[:9])
 
 
-_INSTANT = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
+_INSTANT = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def _offset(zone: str) -> timedelta:
@@ -207,7 +205,11 @@ def _integer(text: str) -> int | Decimal:
 
 
 def _whole(number: float | Decimal) -> bool:
-    return number == number.to_integral_value() if isinstance(number, Decimal) else isinstance(number, int) or number.is_integer()
+    return (
+        number == number.to_integral_value()
+        if isinstance(number, Decimal)
+        else isinstance(number, int) or number.is_integer()
+    )
 
 
 def _constant(text: str) -> Any:

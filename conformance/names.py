@@ -2,7 +2,8 @@
 `${name}` in the strings of a scenario.
 
 Rule 1: a string that is nothing but `${name}` becomes the value, with its type; inside a longer string it becomes text.
-Rule 2: what a name stands for is decided by the caller: matrix values while a file is read, IDs and bound values in a run.
+Rule 2: `${name.key}` is a field of a value that is a mapping.
+Rule 3: what a name stands for is decided by the caller: matrix values while a file is read, IDs and bound values later.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+UNKNOWN = object()
+"""What a name stands for that nobody knows."""
 
 TEMPLATE = re.compile(r"\$\{([^{}]*)\}")
 
@@ -44,7 +48,9 @@ def text(value: Any) -> str:
     """
     A value inside a longer string, or as a label.
     """
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return (
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    )
 
 
 def fill(value: Any, names: Mapping[str, Any], spell: Callable[[Any], str] = text) -> Any:
@@ -55,11 +61,30 @@ def fill(value: Any, names: Mapping[str, Any], spell: Callable[[Any], str] = tex
         if "${" not in value:
             return value
         whole = TEMPLATE.fullmatch(value)
-        if whole and whole[1] in names and spell is text:
-            return names[whole[1]]
-        return TEMPLATE.sub(lambda found: spell(names[found[1]]) if found[1] in names else found[0], value)
+        if whole and spell is text:
+            found = look(whole[1], names)
+            return value if found is UNKNOWN else found
+        return TEMPLATE.sub(lambda one: _spelt(one, names, spell), value)
     if isinstance(value, dict):
         return {key: fill(inner, names, spell) for key, inner in value.items()}
     if isinstance(value, list):
         return [fill(inner, names, spell) for inner in value]
     return value
+
+
+def look(name: str, names: Mapping[str, Any]) -> Any:
+    """
+    What a name stands for, or UNKNOWN.
+    """
+    if name in names:
+        return names[name]
+    first, *fields = name.split(".")
+    found = names.get(first, UNKNOWN) if fields else UNKNOWN
+    for field in fields:
+        found = found.get(field, UNKNOWN) if isinstance(found, dict) else UNKNOWN
+    return found
+
+
+def _spelt(found: re.Match[str], names: Mapping[str, Any], spell: Callable[[Any], str]) -> str:
+    value = look(found[1], names)
+    return found[0] if value is UNKNOWN else spell(value)

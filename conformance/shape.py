@@ -23,7 +23,9 @@ def _validator(name: str) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(dict(spec.schema(name)))
 
 
-def problem(document: spec.Document, path: tuple[str | int, ...], offending: Any, expected: str, *, key: bool = False) -> str:
+def problem(
+    document: spec.Document, path: tuple[str | int, ...], offending: Any, expected: str, *, key: bool = False
+) -> str:
     """
     One line about a value (or a key) of a file.
     """
@@ -55,12 +57,16 @@ def problems(document: spec.Document, data: Any, name: str) -> list[str]:
     return found
 
 
-def _lines(document: spec.Document, error: Any, path: tuple[str | int, ...], schema: Mapping[str, Any]) -> Iterator[str]:
+def _lines(
+    document: spec.Document, error: Any, path: tuple[str | int, ...], schema: Mapping[str, Any]
+) -> Iterator[str]:
     kind = error.kind
     if kind.name == "additionalProperties":
         known = list(_parent(schema, error.schema_path).get("properties", {}))
         for key in kind.unexpected:
-            expected = f"unknown key; known are {', '.join(known)}{meant(key, known)}" if known else "no key is known here"
+            expected = (
+                f"unknown key; known are {', '.join(known)}{meant(key, known)}" if known else "no key is known here"
+            )
             yield problem(document, (*path, key), key, expected, key=True)
     elif kind.name == "required":
         yield problem(document, path, kind.property, "this key is missing")
@@ -79,7 +85,9 @@ def _lines(document: spec.Document, error: Any, path: tuple[str | int, ...], sch
     elif kind.name == "falseSchema":
         yield problem(document, path, error.instance, "this key does not belong here; put it one level deeper")
     else:
-        reason = error.message.removeprefix(json.dumps(error.instance, ensure_ascii=False, separators=(",", ":"))).strip()
+        reason = error.message.removeprefix(
+            json.dumps(error.instance, ensure_ascii=False, separators=(",", ":"))
+        ).strip()
         yield problem(document, path, error.instance, reason[:200])
 
 

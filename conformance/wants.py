@@ -76,10 +76,11 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Count:
     """
-    So many of the branches are accepted, all others refused; each as its row says, where there is one.
+    So many of the branches are accepted (a number or a matcher), all others refused; each as its row says, where
+    there is one.
     """
 
-    accepted: int
+    accepted: Any
     rows: tuple[tuple[RowOf | None, RowOf | None], ...]
 
 
@@ -105,11 +106,14 @@ class Check:
 class Planned:
     """
     A step with its checks; a parallel step's branches have theirs.
+
+    `awaits` is what a look waits for, also where no check of it is planned.
     """
 
     step: Step
     checks: tuple[Check, ...]
     branches: tuple[Planned, ...] = ()
+    awaits: Wants | None = None
 
     def every(self) -> tuple[Check, ...]:
         """

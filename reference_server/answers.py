@@ -62,11 +62,11 @@ def encoded(value: Any) -> bytes:
 
 def response(status: int, body: bytes, media: str = JSON) -> Response:
     """
-    A response with this body.
+    A response with this body; one without says nothing of its length, as 204 must not.
     """
-    headers = [(b"content-length", str(len(body)).encode())]
+    headers: list[tuple[bytes, bytes]] = []
     if body:
-        headers.insert(0, (b"content-type", media.encode()))
+        headers = [(b"content-type", media.encode()), (b"content-length", str(len(body)).encode())]
     return Response(
         {"type": "http.response.start", "status": status, "headers": headers},
         {"type": "http.response.body", "body": body},

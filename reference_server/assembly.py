@@ -77,7 +77,7 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
     surface = Surface(
         engine, pump, clock, ids or RandomIds(), Answers(loaded), metadata, settings.token, settings.max_body
     )
-    return Server(application(surface, loaded.openapi), engine, pump)
+    return Server(application(surface, loaded), engine, pump)
 
 
 def holds(machine: spec.Machine) -> dict[str, str]:

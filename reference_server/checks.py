@@ -48,12 +48,13 @@ def resolved(document: Mapping[str, Any], node: Any) -> Any:
     return node
 
 
-def parameters(document: Mapping[str, Any], operation: Mapping[str, Any]) -> tuple[Parameter, ...]:
+def parameters(document: Mapping[str, Any], operation: Mapping[str, Any], profile: str) -> tuple[Parameter, ...]:
     """
-    The parameters of an operation, in the order of the document.
+    The parameters of an operation that this profile reads, in the order of the document.
     """
     found = (resolved(document, node) for node in operation.get("parameters", ()))
-    return tuple(Parameter(node["name"], node["in"], _refusals(node)) for node in found)
+    read = (node for node in found if profile in node.get("x-profiles", (profile,)))
+    return tuple(Parameter(node["name"], node["in"], _refusals(node)) for node in read)
 
 
 def malformed(body: bytes) -> str:

@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chosen = _parser().parse_args(arguments)
         logging.basicConfig(level=chosen.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
         settings = _settings(chosen)
         server = build(settings)
         sockets = listen(chosen.dapr_listen_addresses.split(","), chosen.dapr_http_port)

@@ -16,18 +16,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.routing import Route
 
 from .answers import encoded, response
 from .bodies import Gone, TooLarge, linger, read
 from .checks import OPAQUE, malformed, parameters
 from .instance import Call
 from .paths import broken_escape, clean, decoded, is_text, queried
+from .routes import Routes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from spec import Spec
 
     from .answers import Answers, Response
     from .engine import Engine
@@ -66,10 +68,11 @@ class Surface:
     max_body: int = 4 << 20
 
 
-def application(surface: Surface, document: Mapping[str, Any]) -> ASGIApp:
+def application(surface: Surface, loaded: Spec) -> ASGIApp:
     """
     The ASGI application of the whole surface.
     """
+    document = loaded.openapi
     resources: dict[str, dict[str, ASGIApp]] = {}
     header = document["components"]["securitySchemes"]["apiToken"]["name"].encode()
     for path, item in document["paths"].items():
@@ -78,12 +81,10 @@ def application(surface: Surface, document: Mapping[str, Any]) -> ASGIApp:
             for method, operation in item.items():
                 if isinstance(operation, dict) and "operationId" in operation:
                     methods[method.upper()] = _guarded(
-                        _endpoint(surface, document, operation), surface, header, operation
+                        _endpoint(surface, loaded, operation), surface, header, operation
                     )
     unknown = _guarded(_Constant(surface.answers.refusal(UNKNOWN_ROUTE, _NOBODY)), surface, header, {})
-    app = Starlette(routes=[Route(path, _Resource(methods, unknown)) for path, methods in resources.items()])
-    app.router.redirect_slashes = False
-    app.router.default = unknown
+    app = Starlette(routes=[Routes(resources, unknown)])
     return _Door(app, surface.answers)
 
 
@@ -97,9 +98,9 @@ def _prefixes(servers: list[Mapping[str, Any]]) -> Iterator[str]:
             yield path
 
 
-def _endpoint(surface: Surface, document: Mapping[str, Any], operation: Mapping[str, Any]) -> ASGIApp:
+def _endpoint(surface: Surface, loaded: Spec, operation: Mapping[str, Any]) -> ASGIApp:
     if "x-operation" in operation:
-        return _Operation(surface, document, operation)
+        return _Operation(surface, loaded, operation)
     status, media = next((int(code), answer.get("content")) for code, answer in operation["responses"].items())
     return _Constant(response(status, encoded(surface.metadata) if media else b""))
 
@@ -142,18 +143,6 @@ class _Door:
         await self._app(scope, receive, send)
 
 
-class _Resource:
-    """
-    All methods of one path.
-    """
-
-    def __init__(self, methods: Mapping[str, ASGIApp], unknown: ASGIApp) -> None:
-        self._methods, self._unknown = methods, unknown
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._methods.get(scope["method"], self._unknown)(scope, receive, send)
-
-
 class _Constant:
     """
     Always the same answer.
@@ -171,17 +160,16 @@ class _Operation:
     One operation of the document.
     """
 
-    def __init__(self, surface: Surface, document: Mapping[str, Any], operation: Mapping[str, Any]) -> None:
+    def __init__(self, surface: Surface, loaded: Spec, operation: Mapping[str, Any]) -> None:
         self._surface = surface
         self._name: str = operation["x-operation"]
         self._opaque = operation["x-body"] == OPAQUE
         self._not_text = f"{self._name}.not_utf8"
-        found = parameters(document, operation)
-        self._checked = tuple((parameter, FIELDS[parameter.name]) for parameter in found if parameter.refusals)
-        self._path = tuple(
-            (item.name, FIELDS[item.name]) for item in found if item.place == "path" and item.name in FIELDS
-        )
-        self._query = frozenset(item.name for item in found if item.place == "query" and item.name in FIELDS)
+        found = parameters(loaded.openapi, operation, loaded.profile.name)
+        self._checked = tuple(item for item in found if item.refusals)
+        read = {item.name: item.place for item in found if item.refusals or item.name in FIELDS}
+        self._path = tuple(name for name, place in read.items() if place == "path")
+        self._query = frozenset(name for name, place in read.items() if place == "query")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         surface = self._surface
@@ -200,34 +188,37 @@ class _Operation:
 
     def _answer(self, scope: Scope, body: bytes) -> Response:
         surface = self._surface
-        fields = self._fields(scope)
-        if not self._opaque:
-            reason = malformed(body) if body else ""
+        given = self._given(scope)
+        fields = {field: given[name] for name, field in FIELDS.items() if given.get(name)}
+        if not self._opaque and body:
+            reason = malformed(body)
             if reason:
-                return surface.answers.refusal(BROKEN_BODY, Call(self._name, **fields), reason)
-        for parameter, field in self._checked:
-            row = parameter.refusal(fields[field]) if fields.get(field) else ""
+                return self._refusal(BROKEN_BODY, fields, reason)
+        for parameter in self._checked:
+            row = parameter.refusal(given[parameter.name]) if given.get(parameter.name) else ""
             if row:
-                return surface.answers.refusal(row, Call(self._name, **fields))
-        if not fields.get("instance"):
+                return self._refusal(row, fields)
+        if "instance" not in fields:
             fields["instance"] = surface.ids.new()
         data = None
         if self._opaque:
             data = _text(body)
-            if data is None or not all(is_text(fields.get(field, "")) for field in ("workflow", "event")):
-                return surface.answers.refusal(self._not_text, Call(self._name, **fields))
+            if data is None or not all(is_text(text) for field, text in fields.items() if field != "instance"):
+                return self._refusal(self._not_text, fields)
         call = Call(self._name, **fields, data=data)
         answer = surface.engine.handle(call, surface.clock.now())
         surface.pump.poke()
         return surface.answers.answer(call, answer)
 
-    def _fields(self, scope: Scope) -> dict[str, str]:
-        given = scope["path_params"]
-        fields = {field: decoded(given[name]) for name, field in self._path}
+    def _refusal(self, row: str, fields: dict[str, str], reason: str = "") -> Response:
+        return self._surface.answers.refusal(row, Call(self._name, **{"instance": "", **fields}), reason)
+
+    def _given(self, scope: Scope) -> dict[str, str]:
+        path = scope["path_params"]
+        given = {name: decoded(path[name]) for name in self._path}
         if self._query and scope["query_string"]:
-            fields.update((FIELDS[name], value) for name, value in queried(scope["query_string"], self._query).items())
-        fields.setdefault("instance", "")
-        return fields
+            given.update(queried(scope["query_string"], self._query))
+        return given
 
 
 def _text(body: bytes) -> str | None:

@@ -26,7 +26,7 @@ def clean(path: str) -> str:
     """
     A path without doubled slashes, dot segments and a slash at the end, as Go's path.Clean leaves it.
     """
-    if _UNCLEAN.search(path) is None:
+    if path and _UNCLEAN.search(path) is None:
         return path
     kept: list[str] = []
     for segment in path.split("/"):

@@ -37,21 +37,27 @@ def course(table: Table, state: str, events: Iterable[Event], happening: str) ->
     """
     Follow the events of one turn through the table, then the happening.
 
-    `decided` is the state in which the workflow came to its happening before an event moved it to where the
-    happening cannot occur any more. It is kept while each such event loses the race.
+    `begun` is where the begin of this turn leads; the first operation after it came before the begin, and its cell is
+    that of the state it came in. `decided` is the state in which the workflow came to its happening before an event
+    moved it to where the happening cannot occur any more; it is kept while each such event loses the race.
     """
-    decided = cause = ""
+    begun = decided = cause = ""
     for event in events:
-        name = BEGIN if event.kind == STARTED else event.kind
-        cell = table[state].get(name)
-        if cell is None or not cell.settles or cell.settles[0] == state:
+        if event.kind == STARTED:
+            begun = next(iter(table[state][BEGIN].settles), "")
+        cell = table[state].get(event.kind)
+        if cell is None:
             continue
-        target, origin = cell.settles[0], decided or state
+        target, origin = next(iter(cell.settles), state), decided or begun or state
+        begun = ""
+        if target == state:
+            continue
         if _possible(table, target, happening):
             decided = ""
         elif _possible(table, origin, happening):
-            decided = origin if happening in table[origin][name].races else ""
+            decided = origin if happening in table[origin][event.kind].races else ""
         state, cause = target, event.kind
+    state = begun or state
     origin = decided or state
     if _possible(table, origin, happening):
         return Course(table[origin][happening].settles[0], happened=True, cause="")

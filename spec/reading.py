@@ -2,7 +2,7 @@
 Reads YAML the strict way and remembers where everything stood.
 
 Rule 1: what looks like text stays text (`0123`, `no`, `12:30`); only JSON's own scalars are anything else.
-Rule 2: a key twice, an alias, a tag or a file too large is refused, with line and column.
+Rule 2: a key twice, an alias, a tag, a file too deep or too large is refused, with line and column.
 Rule 3: nothing here knows what a file means.
 """
 
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 MAX_BYTES = 1 << 20
 """Largest file that is read, in bytes."""
@@ -26,8 +27,7 @@ MAX_DEPTH = 64
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """
     A place in a file; line and column count from 1.
     """
@@ -36,7 +36,7 @@ class Mark:
     column: int
 
 
-class BadFile(Exception):
+class BadFile(Exception):  # noqa: N818 - it names what is wrong, as the messages do
     """
     A file cannot be read; its text is `file:line:column: what is wrong`.
     """
@@ -73,19 +73,9 @@ class Document:
         return BadFile(self.name, mark or self.mark(path), problem)
 
 
-class _Loader(yaml.CSafeLoader):
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own name and shape
-
-
-for _tag, _pattern, _first in (
-    ("tag:yaml.org,2002:bool", r"^(?:true|false)$", "tf"),
-    ("tag:yaml.org,2002:null", r"^(?:null|~|)$", ["n", "~", ""]),
-    ("tag:yaml.org,2002:int", r"^-?(?:0|[1-9][0-9]*)$", "-0123456789"),
-    ("tag:yaml.org,2002:float", r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$", "-0123456789"),
-):
-    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
-
-_SCALARS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "bool", "null", "int", "float"))
+_WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+_FRACTION = re.compile(r"[.eE]")
 
 
 def read(text: str | bytes, name: str) -> Document:
@@ -94,85 +84,106 @@ def read(text: str | bytes, name: str) -> Document:
 
     Raises BadFile for anything but one document of plain mappings, sequences and scalars.
     """
-    raw = text if isinstance(text, bytes) else text.encode()
-    if len(raw) > MAX_BYTES:
-        raise BadFile(name, Mark(1, 1), f"the file has {len(raw)} bytes; at most {MAX_BYTES} are read")
+    decoded = _decoded(text if isinstance(text, bytes) else text.encode(), name)
+    parser = yaml.CSafeLoader(decoded)
     try:
-        decoded = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise BadFile(name, Mark(line, 1), "the file is not UTF-8") from None
-    try:
-        loader = _Loader(decoded)
-        try:
-            _refuse_aliases(decoded, name)
-            node = loader.get_single_node()
-        finally:
-            loader.dispose()  # type: ignore[no-untyped-call]
+        return _Reader(name, parser.get_event).document()
     except yaml.MarkedYAMLError as error:
         where = error.problem_mark or error.context_mark
         mark = Mark(where.line + 1, where.column + 1) if where else Mark(1, 1)
         raise BadFile(name, mark, f"not YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise BadFile(name, Mark(1, 1), f"not YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise BadFile(name, Mark(1, 1), f"nested deeper than {MAX_DEPTH}") from None
-    marks: dict[Path, Mark] = {}
-    keys: dict[Path, Mark] = {}
-    if node is None:
-        raise BadFile(name, Mark(1, 1), "the file is empty")
-    data = _build(node, (), name, marks, keys)
-    return Document(name, data, marks, keys)
+    finally:
+        parser.dispose()
 
 
-def _refuse_aliases(text: str, name: str) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        start = event.start_mark
-        mark = Mark(start.line + 1, start.column + 1)
-        if isinstance(event, yaml.AliasEvent):
-            raise BadFile(name, mark, f"aliases are not read (*{event.anchor}); write the value out")
-        if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise BadFile(name, mark, f"nested deeper than {MAX_DEPTH}")
-        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
-            depth -= 1
-
-
-def _mark(node: yaml.Node) -> Mark:
-    return Mark(node.start_mark.line + 1, node.start_mark.column + 1)
-
-
-def _build(node: yaml.Node, path: Path, name: str, marks: dict[Path, Mark], keys: dict[Path, Mark]) -> Any:
-    marks[path] = _mark(node)
-    if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
-        mapping: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in _SCALARS:
-                raise BadFile(name, _mark(key_node), "a key must be plain text")
-            key = key_node.value
-            if key in mapping:
-                raise BadFile(name, _mark(key_node), f"the key {key!r} stands twice")
-            keys[(*path, key)] = _mark(key_node)
-            mapping[key] = _build(value_node, (*path, key), name, marks, keys)
-        return mapping
-    if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
-        return [_build(child, (*path, index), name, marks, keys) for index, child in enumerate(node.value)]
-    if isinstance(node, yaml.ScalarNode) and node.tag in _SCALARS:
-        return _scalar(node, name)
-    raise BadFile(name, _mark(node), f"the tag {node.tag} is not read")
-
-
-def _scalar(node: yaml.ScalarNode, name: str) -> Any:
-    kind, text = node.tag.rpartition(":")[2], node.value
-    if kind == "bool":
-        return text == "true"
-    if kind == "null":
-        return None
-    if kind == "str":
-        return text
+def _decoded(raw: bytes, name: str) -> str:
+    if len(raw) > MAX_BYTES:
+        raise BadFile(name, Mark(1, 1), f"the file has {len(raw)} bytes; at most {MAX_BYTES} are read")
     try:
-        return int(text) if kind == "int" else float(text)
-    except ValueError:
-        raise BadFile(name, _mark(node), f"{text[:40]!r} is not a number that is read; quote it") from None
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise BadFile(name, Mark(line, 1), "the file is not UTF-8") from None
+
+
+class _Reader:
+    """
+    Builds one document straight from the parser's events: aliases never resolve, depth never runs away.
+    """
+
+    def __init__(self, name: str, event: Callable[[], Any]) -> None:
+        self.name = name
+        self.event = event
+        self.marks: dict[Path, Mark] = {}
+        self.keys: dict[Path, Mark] = {}
+
+    def document(self) -> Document:
+        self.event()  # the start of the stream
+        if not isinstance(self.event(), yaml.DocumentStartEvent):
+            raise BadFile(self.name, Mark(1, 1), "the file is empty")
+        data = self.value(self.event(), ())
+        self.event()  # the end of the document
+        after = self.event()
+        if not isinstance(after, yaml.StreamEndEvent):
+            raise BadFile(self.name, _mark(after), "a second document begins; one file holds one")
+        return Document(self.name, data, self.marks, self.keys)
+
+    def value(self, event: Any, path: Path) -> Any:
+        """
+        The value that begins with this event.
+        """
+        mark = self.marks[path] = _mark(event)
+        if isinstance(event, yaml.AliasEvent):
+            raise BadFile(self.name, mark, f"aliases are not read (*{event.anchor}); write the value out")
+        if event.tag is not None:
+            raise BadFile(self.name, mark, f"the tag {event.tag} is not read")
+        if isinstance(event, yaml.ScalarEvent):
+            return self.scalar(event, mark)
+        if len(path) >= MAX_DEPTH:
+            raise BadFile(self.name, mark, f"nested deeper than {MAX_DEPTH}")
+        if isinstance(event, yaml.MappingStartEvent):
+            return self.mapping(path)
+        return self.sequence(path)
+
+    def mapping(self, path: Path) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        while not isinstance(event := self.event(), yaml.MappingEndEvent):
+            mark = _mark(event)
+            if not isinstance(event, yaml.ScalarEvent) or event.tag is not None:
+                raise BadFile(self.name, mark, "a key must be plain text")
+            key = event.value
+            if key in mapping:
+                raise BadFile(self.name, mark, f"the key {key!r} stands twice")
+            inner = (*path, key)
+            self.keys[inner] = mark
+            mapping[key] = self.value(self.event(), inner)
+        return mapping
+
+    def sequence(self, path: Path) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := self.event(), yaml.SequenceEndEvent):
+            items.append(self.value(event, (*path, len(items))))
+        return items
+
+    def scalar(self, event: yaml.ScalarEvent, mark: Mark) -> Any:
+        text: str = event.value
+        if not event.implicit[0]:  # quoted, or a block
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        if not _NUMBER.fullmatch(text):
+            return text
+        try:
+            number: int | float = float(text) if _FRACTION.search(text) else int(text)
+        except ValueError:  # more digits than Python converts
+            number = inf
+        if number in (inf, -inf):
+            raise BadFile(self.name, mark, f"{text[:40]!r} is not a number that is read; quote it")
+        return number
+
+
+def _mark(event: Any) -> Mark:
+    start = event.start_mark
+    return Mark(start.line + 1, start.column + 1)

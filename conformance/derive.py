@@ -1,0 +1,225 @@
+"""
+The state table -> one scenario a cell: the shortest way to the state, the operation, a look, and all of it again.
+
+    python -m conformance.derive [--check]    writes scenarios/cells/ of a checkout, or tells what would change
+
+Rule 1: pure until the last function; the same table gives the same text.
+Rule 2: no state has a name here. One that no way leads to is one that a target holds: `requires: [hold_...]`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import spec
+
+from . import checks, load
+from .believe import nowhere, settled
+from .contract import Contract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from spec import Machine, Spec
+
+HEADER = """\
+# yaml-language-server: $schema=../../spec/schemas/scenario.json
+# Generated from spec/machine.yaml by python -m conformance.derive; do not edit.
+"""
+INSTANCE, NOBODY, CONTROL = "wf", "nobody", "control"
+FOLDER = "cells"
+Step = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """
+    A way from one state to another: an operation, or a happening with the recipe that brings it about.
+    """
+
+    event: str
+    happening: bool
+    before: str
+    after: str
+
+
+def cells(held: Spec) -> Mapping[str, str]:
+    """
+    Every generated file, by its path below the scenarios.
+    """
+    machine = held.machine
+    files = {}
+    for state in machine.states:
+        for operation in machine.operations:
+            files[f"{FOLDER}/{state.lower()}_{operation}.yaml"] = _file(held, state, operation, _way(machine, state))
+    for operation in machine.operations:
+        way = _round(machine)
+        files[f"{FOLDER}/purged_{operation}.yaml"] = _file(held, nowhere(machine), operation, way, purged=True)
+    return files
+
+
+def _edges(machine: Machine, state: str) -> Iterator[Edge]:
+    recipes = spec.workflows()["recipes"]
+    for name in machine.operations:
+        cell = machine.cell(state, name)
+        after = settled(machine, cell)
+        if after != state:
+            yield Edge(name, happening=False, before=state, after=after)
+    for name in machine.happenings:
+        cell = machine.cell(state, name)
+        if name in recipes and not cell.impossible and settled(machine, cell) != state:
+            yield Edge(name, happening=True, before=state, after=settled(machine, cell))
+
+
+def _way(machine: Machine, goal: str, start: str = "") -> tuple[Edge, ...] | None:
+    """
+    The shortest way to a state, breadth first; None where only a target that holds it gets there.
+    """
+    first = start or nowhere(machine)
+    ways: dict[str, tuple[Edge, ...]] = {first: ()}
+    waiting = deque([first])
+    while waiting:
+        state = waiting.popleft()
+        for edge in _edges(machine, state):
+            if edge.after not in ways:
+                ways[edge.after] = (*ways[state], edge)
+                waiting.append(edge.after)
+    return ways.get(goal)
+
+
+def _round(machine: Machine) -> tuple[Edge, ...]:
+    """
+    The shortest way that leaves the state of an unused ID and comes back to it.
+    """
+    home = nowhere(machine)
+    ways = []
+    for first in _edges(machine, home):
+        back = _way(machine, home, first.after)
+        if back:
+            ways.append((first, *back))
+    return min(ways, key=len)
+
+
+def _file(held: Spec, state: str, operation: str, way: tuple[Edge, ...] | None, *, purged: bool = False) -> str:
+    machine = held.machine
+    unused = state == nowhere(machine) and not purged
+    instance = NOBODY if unused else INSTANCE
+    steps = [*_control(unused=unused), *_path(machine, state, way)]
+    for _ in range(2):
+        steps += [_call(operation, instance, way), {"eventually": {"get": instance, "expect": "cell"}}]
+    title = f"{operation} {'after a purge' if purged else f'in {state}'}, twice, does what the table says"
+    data: Step = {"version": 1, "title": title, "rules": ["?"], "tags": [FOLDER]}
+    if way is None:
+        data["requires"] = [f"hold_{state.lower()}"]
+    if unused:
+        data["instances"] = {NOBODY: f"{{u}}-{NOBODY}"}
+    data["steps"] = steps
+    data["rules"] = _rules(data)
+    return HEADER + _text(data)
+
+
+def _control(*, unused: bool) -> Iterator[Step]:
+    """
+    An accepted step for a scenario whose other steps may all be refused.
+    """
+    if unused:
+        yield {"start": {"workflow": "ConformanceEcho", "input": 1, "as": CONTROL}}
+
+
+def _path(machine: Machine, state: str, way: tuple[Edge, ...] | None) -> Iterator[Step]:
+    if way is None:
+        yield _call("start", INSTANCE, None, expect=None)
+        yield _look(state)
+        return
+    for edge in way:
+        if edge.happening:
+            yield {"raise_event": {"instance": INSTANCE, "name": spec.workflows()["recipes"]["event"], "data": 1}}
+            yield {**_look(edge.after), "rule": machine.cell(edge.before, edge.event).settles_rule}
+        else:
+            yield _call(edge.event, INSTANCE, way, expect=None)
+            yield _look(edge.after) if machine.states[edge.after].exists else _gone()
+
+
+def _look(state: str) -> Step:
+    return {"eventually": {"get": INSTANCE, "expect": {"runtimeStatus": state}}}
+
+
+def _gone() -> Step:
+    return {"eventually": {"get": INSTANCE, "expect": "absent"}}
+
+
+def _call(operation: str, instance: str, way: tuple[Edge, ...] | None, expect: str | None = "cell") -> Step:
+    recipes = spec.workflows()["recipes"]
+    recipe = next((edge.event for edge in way or () if edge.happening), "wait") if expect is None else "wait"
+    step: Step = {operation: instance}
+    if operation == "start":
+        step = {"start": {"workflow": "ConformanceScript", "input": recipes[recipe], "as": instance}}
+    elif operation == "raise_event":
+        step = {"raise_event": {"instance": instance, "name": recipes["other_event"], "data": 1}}
+    return step if expect is None else {**step, "expect": expect}
+
+
+def _rules(data: Step) -> list[str]:
+    """
+    The rules that the checks of a scenario carry, in any profile.
+    """
+    anything = next(iter(spec.load().rules))
+    text = HEADER + _text({**data, "rules": [anything]})
+    scenario = load.read(spec.read(text, f"{FOLDER}/generated"), FOLDER, load.vocabulary())
+    found: set[str] = set()
+    for name in spec.profiles():
+        held = spec.load(name)
+        for planned in checks.plan(scenario, scenario.rows[0], held, Contract(held.openapi)):
+            found |= {check.rule for check in planned.every()}
+    return sorted(found)
+
+
+def _text(data: Step) -> str:
+    lines = [f"{key}: {_flow(value)}" for key, value in data.items() if key != "steps"]
+    lines.append("steps:")
+    for step in data["steps"]:
+        first, *rest = (f"{key}: {_flow(value)}" for key, value in step.items())
+        lines += [f"  - {first}", *(f"    {line}" for line in rest)]
+    return "\n".join(lines) + "\n"
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    plain = isinstance(value, str) and value.replace("_", "").replace("-", "").replace(" ", "").isalnum()
+    return value if plain else json.dumps(value, ensure_ascii=False)
+
+
+def main(argv: list[str]) -> int:
+    """
+    Write the folder, or with --check tell what differs; the exit code.
+    """
+    folder = Path(__file__).resolve().parent.parent / "scenarios" / FOLDER
+    wanted = {folder.parent / path: text for path, text in cells(spec.load()).items()}
+    there = set(folder.glob("*.yaml")) if folder.is_dir() else set()
+    wrong = sorted(there - wanted.keys())
+    wrong += [path for path, text in wanted.items() if path not in there or path.read_text(encoding="utf-8") != text]
+    if argv == ["--check"]:
+        sys.stdout.writelines(f"{path}: not as the table says; run python -m conformance.derive\n" for path in wrong)
+        return 1 if wrong else 0
+    if argv:
+        sys.stderr.write("usage: python -m conformance.derive [--check]\n")
+        return 2
+    folder.mkdir(exist_ok=True)
+    for path in there - wanted.keys():
+        path.unlink()
+    for path, text in wanted.items():
+        path.write_text(text, encoding="utf-8")
+    sys.stdout.write(f"{len(wanted)} files in {folder}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,265 @@
+"""
+Scenarios x surfaces x matrix -> named cases with their checks, fixed before the first request.
+
+Rule 1: what is planned executes, or the run fails.
+Rule 2: only a capability that the target does not claim makes a case unsupported; nothing decides so during the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import spec
+
+from . import checks
+from .errors import BadFiles, UsageError
+from .known import matches
+from .shape import meant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .contract import Contract
+    from .scenario import Row, Scenario
+    from .wants import Check, Planned
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """
+    One way to reach a server, such as http/v1.0.
+    """
+
+    name: str
+    kind: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """
+    A scenario on a surface, with one row of its matrix.
+    """
+
+    name: str
+    scenario: Scenario
+    surface: Surface
+    row: Row
+    steps: tuple[Planned, ...]
+    checks: tuple[Check, ...]
+
+    def as_event(self) -> dict[str, Any]:
+        """
+        The case in the plan event.
+        """
+        return {
+            "case": self.name,
+            "scenario": self.scenario.id,
+            "surface": self.surface.name,
+            "row": self.row.label,
+            "file": self.scenario.file,
+            "title": self.scenario.title,
+            "tags": list(self.scenario.tags),
+            "rules": list(self.scenario.rules),
+            "checks": [
+                {"check": one.id, "step": one.step, "line": one.line, "kind": one.kind, "rule": one.rule}
+                for one in self.checks
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """
+    What a user narrows a run to; empty selects everything.
+    """
+
+    surfaces: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    shard: tuple[int, int] = (1, 1)
+
+    @property
+    def narrows(self) -> bool:
+        """
+        Whether cases may be left out.
+        """
+        return bool(self.surfaces or self.names or self.rules or self.tags or self.shard != (1, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    The cases to execute, those that the target is not capable of, and how many the filters left out.
+    """
+
+    cases: tuple[Case, ...]
+    unsupported: tuple[tuple[str, str], ...] = ()
+    filtered: int = 0
+    surfaces: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """
+        How many checks will execute.
+        """
+        return sum(len(case.checks) for case in self.cases)
+
+    def as_event(self) -> dict[str, Any]:
+        """
+        The plan event.
+        """
+        return {
+            "event": "plan",
+            "cases": [case.as_event() for case in self.cases],
+            "unsupported": [{"case": name, "reason": reason} for name, reason in self.unsupported],
+            "filtered": self.filtered,
+        }
+
+
+def surfaces(contract: Contract) -> tuple[Surface, ...]:
+    """
+    Every surface there is, in the order of the document.
+    """
+    return tuple(Surface(f"http/{version}", "http", version) for version in contract.versions)
+
+
+@dataclass(slots=True)
+class _Draft:
+    cases: list[Case] = field(default_factory=list)
+    unsupported: list[tuple[str, str]] = field(default_factory=list)
+    filtered: int = 0
+
+
+def plan(  # noqa: PLR0913 - what a plan is made of
+    scenarios: Iterable[Scenario],
+    held: spec.Spec,
+    contract: Contract,
+    selection: Selection,
+    capabilities: Sequence[str] = (),
+    *,
+    only_required: bool = False,
+) -> Plan:
+    """
+    The cases of a run. Raises BadFiles where steps do not fit the table, UsageError where a name selects nothing.
+    """
+    scenarios = tuple(scenarios)
+    chosen = _chosen(surfaces(contract), selection)
+    _known(selection, held, scenarios)
+    draft = _Draft()
+    wrong: list[str] = []
+    for scenario in scenarios:
+        try:
+            rows = [(row, checks.plan(scenario, row, held, contract)) for row in scenario.rows]
+            _carried(scenario, rows, held, contract)
+        except BadFiles as error:
+            wrong += error.problems
+            continue
+        for surface in surfaces(contract):
+            for row, steps in rows:
+                case = _case(scenario, surface, row, steps)
+                if _left_out(case, chosen, held, selection) or (only_required and not _needs(case, capabilities)):
+                    draft.filtered += 1
+                else:
+                    _sorted(draft, case, capabilities)
+    if wrong:
+        raise BadFiles(wrong)
+    return Plan(tuple(draft.cases), tuple(draft.unsupported), draft.filtered, tuple(one.name for one in chosen))
+
+
+def _sorted(draft: _Draft, case: Case, capabilities: Sequence[str]) -> None:
+    lacking = [one for one in case.scenario.requires if one not in capabilities]
+    if lacking:
+        draft.unsupported.append((case.name, f"the target does not claim {', '.join(lacking)}"))
+    elif not case.checks:
+        draft.unsupported.append((case.name, "none of its rules holds in this profile"))
+    else:
+        draft.cases.append(case)
+
+
+def _needs(case: Case, capabilities: Sequence[str]) -> bool:
+    return any(one in capabilities for one in case.scenario.requires)
+
+
+def _case(scenario: Scenario, surface: Surface, row: Row, steps: tuple[Planned, ...]) -> Case:
+    label = f"[{row.label}]" if row.label else ""
+    every = tuple(one for step in steps for one in step.every())
+    return Case(f"{scenario.id}@{surface.name}{label}", scenario, surface, row, steps, every)
+
+
+def _left_out(case: Case, chosen: Sequence[Surface], held: spec.Spec, selection: Selection) -> bool:
+    scenario = case.scenario
+    return (
+        case.surface not in chosen
+        or bool(scenario.surfaces and case.surface.kind not in scenario.surfaces)
+        or bool(scenario.profiles and held.profile.name not in scenario.profiles)
+        or not selected(case.name, scenario.id, scenario.area, selection.names)
+        or bool(selection.tags and not set(selection.tags) & set(scenario.tags))
+        or bool(selection.rules and not set(selection.rules) & {one.rule for one in case.checks})
+        or shard(case.name, selection.shard[1]) != selection.shard[0]
+    )
+
+
+def selected(name: str, scenario: str, area: str, globs: Sequence[str]) -> bool:
+    """
+    Whether a case is meant by any glob and by no `!glob`: its name, its scenario, or its area.
+    """
+    wanted = [glob for glob in globs if not glob.startswith("!")]
+    unwanted = [glob[1:] for glob in globs if glob.startswith("!")]
+
+    def meant_by(glob: str) -> bool:
+        return any(matches(glob, one) for one in (name, scenario, area))
+
+    return (not wanted or any(map(meant_by, wanted))) and not any(map(meant_by, unwanted))
+
+
+def shard(name: str, count: int) -> int:
+    """
+    The shard of a case, from 1; it depends on nothing but the name.
+    """
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % count + 1
+
+
+def _chosen(known: Sequence[Surface], selection: Selection) -> tuple[Surface, ...]:
+    for glob in selection.surfaces:
+        if not any(matches(glob, one.name) for one in known):
+            names = [one.name for one in known]
+            raise UsageError(f"--surface {glob}: no such surface; there are {', '.join(names)}{meant(glob, names)}")
+    return tuple(
+        one for one in known if not selection.surfaces or any(matches(glob, one.name) for glob in selection.surfaces)
+    )
+
+
+def _known(selection: Selection, held: spec.Spec, scenarios: Sequence[Scenario]) -> None:
+    for rule in selection.rules:
+        if rule not in held.rules:
+            raise UsageError(f"--rule {rule}: no such rule{meant(rule, list(held.rules))} `list rules` shows them all")
+    tags = sorted({tag for scenario in scenarios for tag in scenario.tags})
+    for tag in selection.tags:
+        if tag not in tags:
+            raise UsageError(f"--tag {tag}: no scenario has it; there are {', '.join(tags)}{meant(tag, tags)}")
+
+
+def _carried(
+    scenario: Scenario, rows: Sequence[tuple[Row, tuple[Planned, ...]]], held: spec.Spec, contract: Contract
+) -> None:
+    """
+    Each rule of a file is carried by a check of it, in this profile or in another.
+    """
+    lacking = set(scenario.rules) - _rules(steps for _, steps in rows)
+    for profile in spec.profiles() if lacking else ():
+        if profile != held.profile.name:
+            other = spec.load(profile)
+            lacking -= _rules(checks.plan(scenario, row, other, contract) for row, _ in rows)
+    lacking -= {rule for rule in lacking if held.rules[rule].excluded}
+    if lacking:
+        raise BadFiles(
+            f"{scenario.place}:1:1: {rule}: no check of this file carries this rule" for rule in sorted(lacking)
+        )
+
+
+def _rules(planned: Iterable[tuple[Planned, ...]]) -> set[str]:
+    return {one.rule for steps in planned for step in steps for one in step.every()}

@@ -1,0 +1,126 @@
+"""
+Before the first case: is there a workflow API, and does somebody run the kit workflows?
+
+Rule 1: a run that cannot succeed does not begin; the text says what was seen last and what to do.
+Rule 2: nothing here is a verdict on the server.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from .errors import NoWorker, Unreachable
+from .judge import accepts, workflow
+from .match import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import spec
+
+    from .calls import Calls
+    from .exchange import Observation
+
+READY = 10.0
+"""Seconds until one ConformanceEcho must have completed."""
+
+PROBE = 5.0
+"""Seconds for a look whether a server that gave no answer is still there."""
+
+ECHO = "ConformanceEcho"
+
+
+def preflight(  # noqa: PLR0913, PLR0917 - each is a fact of the run
+    ask: Callable[..., Observation],
+    calls: Calls,
+    machine: spec.Machine,
+    capabilities: Sequence[str],
+    instance: str,
+    scale: float,
+) -> None:
+    """
+    Complete one ConformanceEcho and purge it.
+
+    Raises Unreachable or NoWorker.
+    """
+    until = time.monotonic() + READY * scale
+    look = ask(calls.operation("get", instance), READY * scale)
+    if look.status is None:
+        raise Unreachable(
+            f"{calls.url} gives no answer: {look.error}\nIs the server running, and is this its HTTP port?"
+        )
+    begun = ask(
+        calls.operation("start", instance, workflow=ECHO, body=b'"ready?"', json=True), until - time.monotonic()
+    )
+    if begun.status is None:
+        raise NoWorker(f"{_nobody(calls)}\nThe start of one hangs: {begun.error}")
+    if not accepts(begun):
+        raise Unreachable(f"{calls.url} does not start a workflow.\n{_seen(begun)}\n{_advice(begun)}")
+    goals = _goals(machine, capabilities)
+    _wait(ask, calls, instance, goals, until)
+    if not capabilities or not any(one.startswith("hold_") for one in capabilities):
+        ask(calls.operation("purge", instance), PROBE * scale)
+
+
+def alive(ask: Callable[..., Observation], calls: Calls, instance: str, scale: float) -> bool:
+    """
+    Whether the server answers at all.
+    """
+    return ask(calls.operation("get", instance), PROBE * scale).status is not None
+
+
+def _goals(machine: spec.Machine, capabilities: Sequence[str]) -> frozenset[str]:
+    """
+    The words for an echo that has come as far as it can: completed, or in the state that the target holds.
+    """
+    held = {f"hold_{name.lower()}": name for name in machine.states}
+    states = {held[one] for one in capabilities if one in held}
+    if not states:
+        states = {state for row in machine.table.values() for state in row["complete"].settles}
+    return frozenset(machine.states[one].reported["http"] for one in states)
+
+
+def _wait(ask: Callable[..., Observation], calls: Calls, instance: str, goals: frozenset[str], until: float) -> None:
+    pause = 0.005
+    while True:
+        look = ask(calls.operation("get", instance), max(until - time.monotonic(), 0.05))
+        status = _status(look)
+        if status in goals:
+            return
+        if time.monotonic() >= until:
+            if not status:
+                raise Unreachable(f"{calls.url} accepts a workflow and does not show it.\n{_seen(look)}")
+            raise NoWorker(f"{_nobody(calls)}\n{_seen(look)}")
+        time.sleep(min(pause, max(until - time.monotonic(), 0)))
+        pause = min(pause * 1.6, 0.25)
+
+
+def _status(look: Observation) -> str:
+    try:
+        body = parse(look.body)
+    except ValueError:
+        return ""
+    return str(workflow(body).get("runtimeStatus", "")) if isinstance(body, dict) and accepts(look) else ""
+
+
+def _nobody(calls: Calls) -> str:
+    return (
+        f"no worker hosts the kit workflows at {calls.url}: {ECHO} does not complete.\n"
+        "Start an application beside the sidecar that registers ConformanceEcho, ConformanceScript and "
+        "ConformanceEchoActivity (`workflow-conformance serve` is a sidecar that has them built in)."
+    )
+
+
+def _seen(look: Observation) -> str:
+    if look.status is None:
+        return f"Last seen: {look.error}"
+    first = " ".join(look.text[:200].split())
+    asked = f"{look.request.method} {look.request.target.decode('utf-8', 'replace')}"
+    return f"Last seen: {asked} -> {look.status} {look.media} {first}"
+
+
+def _advice(look: Observation) -> str:
+    if look.status in (401, 403):
+        return "It wants a token: give it with --api-token, or in DAPR_API_TOKEN."
+    return "Is this the HTTP port of a sidecar that serves the workflow API, with a state store for actors?"

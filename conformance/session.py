@@ -1,0 +1,380 @@
+"""
+Puts a run together: files, target, connection, plan, cases, record, reports. The one place that builds things.
+
+Rule 1: everything that can be wrong with what the user gave is found before anything is started or written.
+Rule 2: once the record is open, it ends with a footer, whatever happens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import secrets
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from importlib import metadata, resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import spec
+
+from . import known, load, target
+from .calls import Calls
+from .case import CLEANING, Facts, sweep
+from .connection import DEADLINE, Http
+from .console import console
+from .contract import Contract
+from .errors import BadFiles, CannotRun, KitError, UsageError
+from .exchange import Request
+from .identity import Allocator, Tokens, run_token
+from .match import parse
+from .plan import Plan, Selection, plan
+from .preflight import PROBE, alive, preflight
+from .record import Record, read
+from .report import junit
+from .run import Emitter, Run, Settings, could_not
+from .shape import meant
+from .talk import Server, Talk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from importlib.resources.abc import Traversable
+
+    from .exchange import Observation
+    from .target import Target
+
+TOKEN_HEADER = "dapr-api-token"  # noqa: S105 - the name of a header
+SENSITIVE = ("auth", "token", "key", "secret", "cookie", "password")
+LONG_ENOUGH = 8
+"""From this length on, the value of a header the user gives is kept out of the record, whatever its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """
+    What the command line asks for.
+    """
+
+    server: str = ""
+    target: str = ""
+    profile: str = ""
+    selection: Selection = field(default_factory=Selection)
+    jobs: int = 1
+    max_fail: int = 0
+    repeat: int = 1
+    seed: int = 0
+    scale: float = 1.0
+    token: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ca: str = ""
+    component: str = ""
+    keep: bool = False
+    scenarios: Path | None = None
+    expected: Path | None = None
+    update: bool = False
+    out: Path = Path("reports")
+    dry_run: bool = False
+    deadline: float = DEADLINE
+
+
+def run(options: Options) -> int:
+    """
+    The whole of `workflow-conformance run`; the exit code.
+    """
+    chosen, token = _target(options)
+    held = profile(chosen.profile)
+    contract = Contract(held.openapi)
+    scenarios = load.scenarios(options.scenarios)
+    capabilities = chosen.capable(token=bool(token))
+    planned = plan(scenarios, held, contract, options.selection, capabilities, only_required=chosen.only_required)
+    expected = _expected(options, chosen)
+    if chosen.server:
+        Http(chosen.server, ca=options.ca)
+    elif not chosen.start:
+        raise UsageError(f"target {chosen.name} has neither server: nor start:; give its address with --server URL")
+    _not_empty(planned, options)
+    if options.dry_run:
+        _tell(planned, chosen)
+        return 0
+    hidden = [token, *_hidden({**chosen.headers, **options.headers})]
+    path = options.out / "run.jsonl"
+    try:
+        with Record(path, hidden) as record, console(sys.stdout, live=sys.stdout.isatty()) as screen:
+            session = _Session(options, chosen, held, contract, planned, expected, token)
+            footer = session.go(Emitter(record.write, screen))
+        junit.write(read(path), options.out / "junit.xml")
+    except OSError as error:
+        raise CannotRun(f"--out {options.out}: cannot be written: {error.strerror or error}") from None
+    if options.update and options.expected:
+        _update(options.expected, session)
+    return int(footer["exit"])
+
+
+def profile(name: str) -> spec.Spec:
+    """
+    The spec under a profile. Raises UsageError where there is none of this name.
+    """
+    if name not in spec.profiles():
+        names = ", ".join(spec.profiles())
+        raise UsageError(f"--profile {name}: no such profile; there are {names}{meant(name, spec.profiles())}")
+    return spec.load(name)
+
+
+class _Session:
+    def __init__(  # noqa: PLR0913, PLR0917 - what a run is put together from
+        self,
+        options: Options,
+        chosen: Target,
+        held: spec.Spec,
+        contract: Contract,
+        planned: Plan,
+        expected: known.ExpectedFailures,
+        token: str,
+    ) -> None:
+        self.options, self.target, self.held, self.contract = options, chosen, held, contract
+        self.plan, self.expected, self._token = planned, expected, token
+        self.version = chosen.runtime
+        self.filtered = False
+        self._tokens = Tokens(run_token(secrets.choice))
+        self.run: Run | None = None
+
+    def go(self, emit: Emitter) -> Mapping[str, Any]:
+        """
+        From header to footer.
+        """
+        try:
+            with target.running(self.target) as started:
+                return self._against(started, emit)
+        except KitError as error:
+            reason = could_not(error)
+            click.echo(f"error: {error}", err=True)
+        except KeyboardInterrupt:
+            reason = "interrupted"
+        return (self.run or self._begin(emit, self.target)).finish(reason)
+
+    def _against(self, started: Target, emit: Emitter) -> Mapping[str, Any]:
+        headers = {**started.headers, **self.options.headers, **({TOKEN_HEADER: self._token} if self._token else {})}
+        deadline = self.options.deadline * self.options.scale
+        connection = Http(started.server, headers=headers, ca=self.options.ca, deadline=deadline)
+        self.version = self.version or _version(connection, self.contract, self.options.scale)
+        run = self._begin(emit, started)
+        calls = {
+            version: Calls(
+                self.contract, connection.url, version, component=started.component, workflows=started.workflows
+            )
+            for version in self.contract.versions
+        }
+        server = Server(connection, self.contract, connection.url, emit, lambda: True, scale=self.options.scale)
+        first = calls[next(iter(self.plan.cases)).surface.version]
+        ask = _asking(server, first)
+        server.probe = lambda: alive(ask, first, self._tokens.next() + "-probe", self.options.scale)
+        server.restart = lambda: _restart(started, server.probe, self.options.scale)
+        try:
+            capable = started.capabilities
+            preflight(ask, first, self.held.machine, capable, self._tokens.next() + "-preflight", self.options.scale)
+            return run.execute(server, calls, self._facts(ask, first))
+        finally:
+            connection.close()
+
+    def _begin(self, emit: Emitter, started: Target) -> Run:
+        options = self.options
+        settings = Settings(
+            jobs=options.jobs,
+            repeat=options.repeat,
+            max_fail=options.max_fail,
+            seed=options.seed,
+            target=started.name,
+            version=self.version,
+            narrowed=options.selection.narrows or started.only_required or options.scenarios is not None,
+        )
+        self.run = Run(self.plan, self.held, self.expected, settings, emit)
+        emit(self._header(started))
+        self.run.announce()
+        return self.run
+
+    def _facts(self, ask: Callable[..., Observation], calls: Calls) -> Facts:
+        states = self.held.machine.states.values()
+        ended = frozenset(state.reported["http"] for state in states if state.terminal)
+        wait = CLEANING * self.options.scale
+        allocator = Allocator(lambda identity: sweep(ask, calls, identity, ended, wait))
+        return Facts(allocator, self._tokens.next, ended, self.options.keep)
+
+    def _header(self, started: Target) -> dict[str, Any]:
+        options = self.options
+        return {
+            "event": "header",
+            "version": 1,
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "kit": {"version": kit_version(), "spec_sha256": spec_sha256()},
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "target": {"name": started.name, "server": started.server, "version": self.version},
+            "profile": self.held.profile.name,
+            "surfaces": list(self.plan.surfaces),
+            "seed": options.seed,
+            "token": self._tokens.run,
+            "repeat": options.repeat,
+            "jobs": options.jobs,
+            "time_scale": options.scale,
+            "command": sys.argv[1:],
+            "out": str(options.out),
+        }
+
+
+def kit_version() -> str:
+    """
+    The version of the kit, as installed.
+    """
+    try:
+        return metadata.version("workflow-conformance")
+    except metadata.PackageNotFoundError:
+        return "0+checkout"
+
+
+def spec_sha256() -> str:
+    """
+    A hash of every data file of the spec, with its path.
+    """
+    digest = hashlib.sha256()
+    for path, entry in sorted(_data(resources.files("spec"), "")):
+        raw = entry.read_bytes()
+        digest.update(f"{path}\0{len(raw)}\0".encode() + raw)
+    return digest.hexdigest()
+
+
+def _data(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
+    for entry in folder.iterdir():
+        if entry.is_dir() and entry.name not in ("tests", "__pycache__"):
+            yield from _data(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith((".yaml", ".json")):
+            yield f"{prefix}{entry.name}", entry
+
+
+def _target(options: Options) -> tuple[Target, str]:
+    """
+    The target with what the options change about it, and the API token.
+    """
+    if options.target or not options.server:
+        chosen = target.load(options.target or target.DEFAULT)
+    else:
+        chosen = target.Target(name="server", title=options.server)
+    changes: dict[str, Any] = {}
+    if options.server:
+        changes |= {"server": options.server, "start": ()}
+    if options.profile:
+        changes["profile"] = options.profile
+    if options.component:
+        changes["component"] = options.component
+    token = options.token or (os.environ.get(chosen.api_token_env, "") if chosen.api_token_env else "")
+    if any(char in token for char in "\r\n\0"):
+        raise UsageError("--api-token: a token is one line")
+    return replace(chosen, **changes), token
+
+
+def _expected(options: Options, chosen: Target) -> known.ExpectedFailures:
+    today = datetime.now(UTC).date()
+    path = options.expected or (Path(chosen.expected_failures) if chosen.expected_failures else None)
+    if path is None:
+        if options.update:
+            raise UsageError("--update: say which file with --expected-failures FILE")
+        return known.ExpectedFailures(today=today)
+    if options.update and not path.exists():
+        return known.ExpectedFailures(today=today)
+    return _load_expected(path, today)
+
+
+def _load_expected(path: Path, today: date) -> known.ExpectedFailures:
+    try:
+        return known.load(path, today=today)
+    except spec.BadFile as error:
+        raise BadFiles([str(error)]) from None
+
+
+def _update(path: Path, session: _Session) -> None:
+    assert session.run is not None  # noqa: S101 - it has ended
+    tally = session.run.tally
+    passed = [name for name, results in tally.results.items() if set(results) <= {"pass", "unexpected_pass"}]
+    complete = not session.options.selection.narrows and all(
+        "not_run" not in results for results in tally.results.values()
+    )
+    text = session.expected.updated(
+        tally.failed, passed, target=session.target.name, version=session.version, filtered=not complete
+    )
+    path.write_text(text, encoding="utf-8")
+    click.echo(f"{path} written")
+
+
+def _not_empty(planned: Plan, options: Options) -> None:
+    if planned.count:
+        return
+    if planned.unsupported:
+        raise UsageError(
+            f"every case that is selected needs what the target does not claim: {planned.unsupported[0][1]}; "
+            "a target file says what it is capable of"
+        )
+    narrowed = "no case is selected; `workflow-conformance list cases` shows their names"
+    raise UsageError(narrowed if planned.filtered else f"there is no scenario in {options.scenarios or 'the kit'}")
+
+
+def _tell(planned: Plan, chosen: Target) -> None:
+    for case in planned.cases:
+        click.echo(f"{case.name}  {len(case.checks)} checks")
+    for name, reason in planned.unsupported:
+        click.echo(f"{name}  unsupported: {reason}")
+    click.echo(
+        f"{len(planned.cases)} cases, {planned.count} checks, {len(planned.unsupported)} unsupported, "
+        f"{planned.filtered} filtered; target {chosen.name}, profile {chosen.profile}; nothing was sent"
+    )
+
+
+def _hidden(headers: Mapping[str, str]) -> list[str]:
+    return [
+        value
+        for name, value in headers.items()
+        if len(value) >= LONG_ENOUGH or any(word in name.lower() for word in SENSITIVE)
+    ]
+
+
+def _asking(server: Server, calls: Calls) -> Callable[..., Observation]:
+    """
+    Exchanges that belong to no case, recorded all the same.
+    """
+    talk = Talk(server, calls, "", 1, 0.0)
+
+    def ask(request: Request, deadline: float = PROBE) -> Observation:
+        saw = server.connection.ask(request, deadline)
+        server.emit(talk.event(saw, 0))
+        return saw
+
+    return ask
+
+
+def _version(connection: Http, contract: Contract, scale: float) -> str:
+    """
+    The version that the server says it has, empty where it says none.
+    """
+    operation = contract.probe("metadata")
+    saw = connection.ask(Request(operation.method, operation.target("", {}).encode(), retriable=True), PROBE * scale)
+    with suppress(ValueError):
+        body = parse(saw.body)
+        if isinstance(body, dict) and isinstance(body.get("runtimeVersion"), str):
+            return str(body["runtimeVersion"])
+    return ""
+
+
+def _restart(started: Target, answers: Callable[[], bool], scale: float) -> None:
+    """
+    Restart the server, and wait until it answers again.
+    """
+    target.restart(started, deadline=target.READY * max(scale, 1.0))
+    until = time.monotonic() + target.READY * scale
+    while not answers():
+        if time.monotonic() > until:
+            raise CannotRun(f"{started.server} does not answer after its restart")
+        time.sleep(0.1)

@@ -1,0 +1,177 @@
+"""
+One case's conversation with the server: every exchange is recorded, and none outlives the run.
+
+Rule 1: after an exchange without an answer the server is looked at again; a dead one ends the run, not the case.
+Rule 2: every wait can be cut short, by the end of the case's time or of the run.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from .errors import CannotRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .calls import Calls
+    from .connection import Connection
+    from .contract import Contract
+    from .exchange import Observation, Request
+
+Event = dict[str, Any]
+
+KEPT = 64 * 1024
+"""Bytes of a body that are recorded."""
+
+PATIENCE = 8
+"""So many requests without an answer in one run are taken for a server that hangs."""
+
+
+class StoppedError(Exception):
+    """
+    A case cannot go on: its time is over, or the run is. The text says why.
+    """
+
+
+@dataclass(slots=True)
+class Server:
+    """
+    The server under test as all cases share it.
+
+    `probe` tells whether it still answers; `stop` is set when the run is to end.
+    """
+
+    connection: Connection
+    contract: Contract
+    url: str
+    emit: Callable[[Event], None]
+    probe: Callable[[], bool]
+    restart: Callable[[], None] | None = None
+    scale: float = 1.0
+    stop: threading.Event = field(default_factory=threading.Event)
+    gone: str = ""
+    silent: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def silence(self, saw: Observation) -> bool:
+        """
+        An exchange gave no answer: whether the server is still there. Raises CannotRun where the run must end.
+        """
+        if self.probe():
+            with self.lock:
+                self.silent += saw.trouble == "environment"
+                many = self.silent
+            if many < PATIENCE:
+                return True
+            self._end(f"{many} requests got no answer; the last: {saw.error}")
+        else:
+            self._end(f"the server is gone; last seen: {saw.error}")
+        raise CannotRun(self.gone)
+
+    def _end(self, why: str) -> None:
+        with self.lock:
+            self.gone = self.gone or f"{self.url}: {why}"
+        self.stop.set()
+
+
+class Talk:
+    """
+    The conversation of one attempt at one case.
+    """
+
+    def __init__(self, server: Server, calls: Calls, case: str, attempt: int, seconds: float) -> None:
+        self.server, self.calls, self.case, self.attempt = server, calls, case, attempt
+        self._until = time.monotonic() + seconds
+        self._seconds = seconds
+        self._numbers = itertools.count(1)
+
+    def ask(self, request: Request, step: int, barrier: threading.Barrier | None = None) -> tuple[Observation, int]:
+        """
+        One exchange, with the number it is recorded under.
+        """
+        if barrier:
+            barrier.wait(timeout=30)
+        saw = self.server.connection.ask(request)
+        event = self.event(saw, step)
+        number = int(event["n"])
+        self.server.emit(event)
+        if saw.status is None and not self.server.stop.is_set():
+            try:
+                self.server.silence(saw)
+            except CannotRun as error:
+                saw = replace(saw, trouble="environment", error=str(error))
+        elif saw.status is None:
+            saw = replace(saw, trouble="environment")
+        return saw, number
+
+    def check_time(self) -> None:
+        """
+        Raises StoppedError when the case must not go on.
+        """
+        if self.server.stop.is_set():
+            raise StoppedError(self.server.gone or "the run was stopped")
+        if time.monotonic() > self._until:
+            raise StoppedError(f"the case took longer than {self._seconds:g} s")
+
+    def pause(self, seconds: float) -> None:
+        """
+        Wait, but not longer than the case or the run lasts.
+        """
+        self.server.stop.wait(max(0.0, min(seconds, self._until - time.monotonic() + 0.01)))
+        self.check_time()
+
+    def event(self, saw: Observation, step: int) -> Event:
+        """
+        The event that records an exchange; step 0 is no step of the scenario.
+        """
+        request = saw.request
+        response = None
+        if saw.status is not None:
+            response = {"status": saw.status, "headers": joined(saw.headers), **_body(saw.body)}
+        target = request.target.decode("utf-8", "backslashreplace")
+        return {
+            "event": "exchange",
+            "case": self.case,
+            "attempt": self.attempt,
+            "n": next(self._numbers),
+            "step": step,
+            "at": saw.at,
+            "seconds": saw.seconds,
+            "request": {
+                "method": request.method,
+                "url": self.server.url + target,
+                "headers": joined(self.server.connection.headers(request)),
+                **_body(request.body),
+            },
+            "response": response,
+            "error": saw.error,
+        }
+
+
+def joined(headers: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """
+    Headers as a mapping; those that came several times, joined.
+    """
+    found: dict[str, str] = {}
+    for name, value in headers:
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def _body(raw: bytes) -> Event:
+    cut = raw[:KEPT]
+    found: Event = {}
+    try:
+        found["body"] = cut.decode()
+    except UnicodeDecodeError:
+        found["body"] = cut.decode("utf-8", "replace")
+        found["body_base64"] = base64.b64encode(cut).decode()
+    if len(raw) > KEPT:
+        found["truncated"] = True
+    return found
