@@ -349,15 +349,19 @@ def _bounded(instance: Instance, ending: Ending | None) -> Ending | None:
 
 def _committed(instance: Instance, turn: Turn, decision: Decision, way: Course, rest: tuple[Event, ...]) -> Instance:
     last = turn.events[-1].time
-    return replace(
-        instance,
-        state=way.state,
+    return Instance(
+        instance.id,
+        instance.workflow,
+        way.state,
+        instance.generation,
+        instance.input,
+        instance.parent,
         history=instance.history + turn.events,
         inbox=rest,
         created=turn.events[0].time if instance.created is None else instance.created,
         updated=last if instance.updated is None else max(last, instance.updated),
         status=decision.status,
-        laps=0,
+        children=instance.children,
     )
 
 

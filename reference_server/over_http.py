@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from .ports import Clock, Ids
     from .pump import Pump
 
-FIELDS = {"workflowName": "workflow", "instanceID": "instance", "eventName": "event"}
-"""Where a parameter of the document stands in a Call; others are not looked at."""
+FIELDS = ("workflowName", "instanceID", "eventName")
+"""The parameters of the document that make up a Call; others are at most checked."""
 
 UNKNOWN_ROUTE = "route.unknown"
 BROKEN_PATH = "path.malformed"
@@ -189,29 +189,29 @@ class _Operation:
     def _answer(self, scope: Scope, body: bytes) -> Response:
         surface = self._surface
         given = self._given(scope)
-        fields = {field: given[name] for name, field in FIELDS.items() if given.get(name)}
-        if not self._opaque and body:
-            reason = malformed(body)
-            if reason:
-                return self._refusal(BROKEN_BODY, fields, reason)
-        for parameter in self._checked:
-            row = parameter.refusal(given[parameter.name]) if given.get(parameter.name) else ""
-            if row:
-                return self._refusal(row, fields)
-        if "instance" not in fields:
-            fields["instance"] = surface.ids.new()
-        data = None
+        workflow, instance, event = [given.get(name, "") for name in FIELDS]
+        row, reason, data = self._refused(given), "", None
         if self._opaque:
-            data = _text(body)
-            if data is None or not all(is_text(text) for field, text in fields.items() if field != "instance"):
-                return self._refusal(self._not_text, fields)
-        call = Call(self._name, **fields, data=data)
+            data = _text(body) if body else ""
+            if not row and (data is None or not (is_text(workflow) and is_text(event))):
+                row = self._not_text
+        elif body:
+            reason = malformed(body)
+            row = BROKEN_BODY if reason else row
+        if row:
+            return surface.answers.refusal(row, Call(self._name, instance, workflow, event), reason)
+        call = Call(self._name, instance or surface.ids.new(), workflow, event, data)
         answer = surface.engine.handle(call, surface.clock.now())
         surface.pump.poke()
         return surface.answers.answer(call, answer)
 
-    def _refusal(self, row: str, fields: dict[str, str], reason: str = "") -> Response:
-        return self._surface.answers.refusal(row, Call(self._name, **{"instance": "", **fields}), reason)
+    def _refused(self, given: dict[str, str]) -> str:
+        for parameter in self._checked:
+            value = given.get(parameter.name)
+            row = parameter.refusal(value) if value else ""
+            if row:
+                return row
+        return ""
 
     def _given(self, scope: Scope) -> dict[str, str]:
         path = scope["path_params"]

@@ -36,7 +36,9 @@ class Routes(BaseRoute):
             fixed = [at for at in range(length) if not any(segments[at][:1] == "{" for segments in alike.values())]
             key = itemgetter(*fixed)
             found = {key(segments): (resources[path], _named(segments, fixed)) for path, segments in alike.items()}
-            if len(found) < len(alike):
+            named = {at for segments in alike.values() for at in range(length) if at not in fixed}
+            loose = any(segments[at][:1] != "{" for segments in alike.values() for at in named)
+            if loose or len(found) < len(alike):
                 raise ValueError(f"paths that cannot be told apart: {', '.join(alike)}")
             self._lengths[length] = key, found
 
@@ -58,4 +60,4 @@ class Routes(BaseRoute):
 
 
 def _named(segments: list[str], fixed: list[int]) -> Named:
-    return tuple((segment[1:-1], at) for at, segment in enumerate(segments) if at not in fixed and segment[:1] == "{")
+    return tuple((segment[1:-1], at) for at, segment in enumerate(segments) if at not in fixed)

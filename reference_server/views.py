@@ -27,7 +27,6 @@ ERROR_MESSAGE = "dapr.workflow.failure.error_message"
 STACK_TRACE = "dapr.workflow.failure.stack_trace"
 
 _SECOND = 1_000_000_000
-_DIGITS = (3, 6, 9)
 
 
 def timestamp(nanoseconds: int | None) -> str:
@@ -39,9 +38,8 @@ def timestamp(nanoseconds: int | None) -> str:
     seconds, rest = divmod(nanoseconds, _SECOND)
     if not rest:
         return f"{_whole(seconds)}Z"
-    text = f"{rest:09}"
-    digits = next(count for count in _DIGITS if not int(text[count:] or "0"))
-    return f"{_whole(seconds)}.{text[:digits]}Z"
+    digits = 9 if rest % 1000 else 6 if rest % 1_000_000 else 3
+    return f"{_whole(seconds)}.{rest:09}"[: digits - 9 or None] + "Z"
 
 
 def properties(instance: Instance, features: Mapping[str, Any]) -> dict[str, str]:

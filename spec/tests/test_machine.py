@@ -163,9 +163,9 @@ def test_a_condition_changes_the_cell(loaded: spec.Spec) -> None:
 
 def test_ended_states_answer_alike(loaded: spec.Spec) -> None:
     """
-    How an instance ended makes no difference to what is answered.
+    How an instance ended makes no difference to what the reference server answers.
     """
     ended = [name for name, state in loaded.machine.states.items() if state.terminal]
     for operation in loaded.machine.operations:
-        replies = {loaded.machine.table[name][operation].reply for name in ended}
+        replies = {loaded.machine.table[name][operation].acts for name in ended}
         assert len(replies) == 1, (operation, replies)
