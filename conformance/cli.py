@@ -172,7 +172,7 @@ def run_command(**given: Any) -> None:
         target=given["target"],
         profile=given["profile"],
         selection=_selection(given),
-        jobs=given["jobs"] or min(16, 8 * (os.cpu_count() or 1)),
+        jobs=given["jobs"] or min(32, 16 * (os.cpu_count() or 1)),
         max_fail=1 if given["first"] else given["max_fail"] or 0,
         repeat=given["repeat"],
         seed=given["seed"],

@@ -37,6 +37,9 @@ CHUNK = 65536
 IDLE = 2.0
 """Seconds after which a kept connection is not trusted any more."""
 
+FRESH = 0.5
+"""The same for a request that may not be sent twice: so soon no server closes a connection that it keeps."""
+
 
 class Connection(Protocol):
     """
@@ -92,8 +95,8 @@ class Http:
         One exchange. A kept connection that turns out to be closed is replaced once, if that is safe.
         """
         at, began = datetime.now(UTC).isoformat(timespec="microseconds"), time.monotonic()
-        until = began + (self._deadline if deadline is None else min(deadline, self._deadline))
-        status, headers, body, trouble, error = self._tried(request, until)
+        limit = self._deadline if deadline is None else min(deadline, self._deadline)
+        status, headers, body, trouble, error = self._tried(request, began + limit, limit)
         seconds = round(time.monotonic() - began, 6)
         return Observation(request, status, headers, body, trouble, error, at, seconds)
 
@@ -104,41 +107,40 @@ class Http:
         while self._kept:
             self._kept.pop().close()
 
-    def _tried(self, request: Request, until: float) -> _Outcome:
-        line = self._ready()
+    def _tried(self, request: Request, until: float, limit: float) -> _Outcome:
+        line = self._ready(IDLE if request.retriable else FRESH)
         if line is not None:
             try:
-                return self._exchange(line, request, until)
+                return self._exchange(line, request, until, limit)
             except _ClosedError:
                 if not request.retriable:
                     return None, (), b"", "protocol", "the server closed a kept connection without an answer"
         try:
             line = _Line(self._host, self._port, self._context, until)
         except OSError as error:
-            return None, (), b"", "environment", f"cannot connect: {_reason(error, self._deadline)}"
+            return None, (), b"", "environment", f"cannot connect: {_reason(error, limit)}"
         try:
-            return self._exchange(line, request, until)
+            return self._exchange(line, request, until, limit)
         except _ClosedError:
             return None, (), b"", "protocol", "the server closed the connection without an answer"
 
-    def _ready(self) -> _Line | None:
+    def _ready(self, idle: float) -> _Line | None:
         while True:
             try:
                 line = self._kept.pop()
             except IndexError:
                 return None
-            if line.usable():
+            if line.usable(idle):
                 return line
             line.close()
 
-    def _exchange(self, line: _Line, request: Request, until: float) -> _Outcome:
+    def _exchange(self, line: _Line, request: Request, until: float, limit: float) -> _Outcome:
         keep = False
         try:
             line.send(self._bytes(request), until)
             status, headers, body, keep = line.receive(request.method)
         except TimeoutError:
-            seconds = f"{self._deadline:g} s"
-            return None, (), b"", "environment", f"no whole answer within {seconds}{line.seen()}"
+            return None, (), b"", "environment", f"no whole answer within {limit:.3g} s{line.seen()}"
         except (http.client.HTTPException, ValueError, OSError) as error:
             if not line.received and isinstance(error, (OSError, http.client.RemoteDisconnected)):
                 raise _ClosedError from None
@@ -193,7 +195,7 @@ class _Line:
             plain.close()
             raise
         self._raw = _Raw(self._socket)
-        self._file = io.BufferedReader(self._raw, 65536)
+        self._file: io.BufferedReader[_Raw]
         self.used = time.monotonic()
         self.cut = False
 
@@ -202,7 +204,7 @@ class _Line:
         return self._raw.received
 
     def send(self, data: bytes, until: float) -> None:
-        self._raw.until, self._raw.received, self._raw.head = until, 0, b""
+        self._raw.until, self._raw.received, self._raw.head, self._raw.over = until, 0, b"", False
         if len(data) > CHUNK and not isinstance(self._socket, ssl.SSLSocket):
             self._pour(memoryview(data), until)
             return
@@ -229,6 +231,7 @@ class _Line:
                     return
 
     def receive(self, method: str) -> tuple[int, tuple[tuple[str, str], ...], bytes, bool]:
+        self._file = io.BufferedReader(self._raw, CHUNK)
         answer = http.client.HTTPResponse(self, method=method)  # type: ignore[arg-type]
         answer.begin()
         body = answer.read(MAX_BODY + 1) if answer.length is None or answer.length <= MAX_BODY else None
@@ -236,8 +239,19 @@ class _Line:
             raise ValueError(f"the body is larger than {MAX_BODY} bytes")
         if answer.length:
             raise http.client.IncompleteRead(body, answer.length)
-        keep = not answer.will_close and answer.isclosed() and not self.cut
+        if answer.status < 200:  # noqa: PLR2004
+            raise ValueError(f"the final status is {answer.status}, which is none")
+        keep = not answer.will_close and answer.isclosed() and not self.cut and not self._surplus()
         return answer.status, tuple(answer.getheaders()), body, keep
+
+    def _surplus(self) -> bool:
+        """
+        Whether more came than the answer; nobody must take it for the next one.
+        """
+        self._raw.over = True
+        surplus = bool(self._file.peek())
+        self._file.detach()  # or it would close the socket's reader with itself
+        return surplus
 
     def makefile(self, mode: str) -> Any:
         """
@@ -250,8 +264,8 @@ class _Line:
         head = self._raw.head
         return f"; the first bytes were {head[:80]!r}" if head else "; not a byte came"
 
-    def usable(self) -> bool:
-        if time.monotonic() - self.used > IDLE:
+    def usable(self, idle: float) -> bool:
+        if time.monotonic() - self.used > idle:
             return False
         try:
             if hasattr(select, "poll"):
@@ -294,11 +308,14 @@ class _Raw(io.RawIOBase):
         self.until = 0.0
         self.received = 0
         self.head = b""
+        self.over = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        if self.over:
+            return 0
         self._socket.settimeout(_left(self.until))
         count = self._socket.recv_into(buffer)
         if len(self.head) < 80:  # noqa: PLR2004
@@ -323,7 +340,7 @@ def _tls(ca: str) -> ssl.SSLContext:
 
 def _reason(error: BaseException, deadline: float = DEADLINE) -> str:
     if isinstance(error, TimeoutError):
-        return f"no answer within {deadline:g} s"
+        return f"no answer within {deadline:.3g} s"
     if isinstance(error, http.client.IncompleteRead):
         return f"the connection was closed after {len(error.partial)} bytes of the body"
     text = (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__

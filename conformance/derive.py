@@ -13,6 +13,7 @@ import json
 import sys
 from collections import deque
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from spec import Machine, Spec
+
+    from .lint import Vocabulary
 
 HEADER = """\
 # yaml-language-server: $schema=../../spec/schemas/scenario.json
@@ -170,13 +173,23 @@ def _rules(data: Step) -> list[str]:
     """
     anything = next(iter(spec.load().rules))
     text = HEADER + _text({**data, "rules": [anything]})
-    scenario = load.read(spec.read(text, f"{FOLDER}/generated"), FOLDER, load.vocabulary())
+    scenario = load.read(spec.read(text, f"{FOLDER}/generated"), FOLDER, _words())
     found: set[str] = set()
     for name in spec.profiles():
         held = spec.load(name)
-        for planned in checks.plan(scenario, scenario.rows[0], held, Contract(held.openapi)):
+        for planned in checks.plan(scenario, scenario.rows[0], held, _contract()):
             found |= {check.rule for check in planned.every()}
     return sorted(found)
+
+
+@cache
+def _words() -> Vocabulary:
+    return load.vocabulary()
+
+
+@cache
+def _contract() -> Contract:
+    return Contract(spec.openapi())
 
 
 def _text(data: Step) -> str:

@@ -50,12 +50,13 @@ class Problem:
     path: Path
     offending: Any
     expected: str
+    key: bool = False
 
     def line(self, document: spec.Document) -> str:
         """
         As it is shown.
         """
-        return problem(document, self.path, self.offending, self.expected)
+        return problem(document, self.path, self.offending, self.expected, key=self.key)
 
 
 def head(data: Mapping[str, Any], words: Vocabulary) -> Iterator[Problem]:
@@ -236,9 +237,8 @@ def _matchers(path: Path, wanted: Any, words: Vocabulary) -> Iterator[Problem]:
 
 def _operator(path: Path, operator: str, operand: Any, words: Vocabulary) -> Iterator[Problem]:
     if operator not in OPERATORS:
-        yield Problem(
-            path, operator, f"unknown matcher; known are {', '.join(OPERATORS)}{meant(operator, list(OPERATORS))}"
-        )
+        hint = f"known are {', '.join(OPERATORS)}{meant(operator, list(OPERATORS))}"
+        yield Problem(path, operator, f"unknown matcher; {hint}", key=True)
     elif operator in ("$any", "$absent", "$present") and operand is not True:
         yield Problem(path, operand, f"{operator}: true is expected")
     elif operator == "$type" and operand not in TYPES:

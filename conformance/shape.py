@@ -80,7 +80,7 @@ def _lines(
     elif kind.name == "type":
         types = kind.types if isinstance(kind.types, list) else [kind.types]
         yield problem(document, path, error.instance, f"{' or '.join(map(str, types))} is expected")
-    elif kind.name == "constant":
+    elif kind.name == "const":
         yield problem(document, path, error.instance, f"{json.dumps(kind.expected_value)} is expected")
     elif kind.name == "falseSchema":
         yield problem(document, path, error.instance, "this key does not belong here; put it one level deeper")

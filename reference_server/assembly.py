@@ -12,6 +12,7 @@ import spec
 from .answers import SURFACE, Answers
 from .engine import Engine
 from .executor import BuiltIn, Closing
+from .instance import START
 from .over_http import Surface, application
 from .ports import RandomIds, WallClock
 from .pump import Pump
@@ -87,7 +88,7 @@ def holds(machine: spec.Machine) -> dict[str, str]:
     The first is where a start leads; the others are where something leads from there that no instance does by itself.
     """
     absent = next(name for name, state in machine.states.items() if not state.exists)
-    first = next(cell.settles[0] for name, cell in machine.table[absent].items() if cell.settles and name == "start")
+    first = machine.table[absent][START].settles[0]
     found = {first: ""}
     for name, happening in machine.happenings.items():
         settles = machine.table[first][name].settles

@@ -10,7 +10,6 @@ Rule 4: no call looks at all instances.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -199,7 +198,7 @@ class Engine:
             event = Event(call.operation, now, name=call.event, data=call.data)
             self._deliver(instance, event, now)
         elif target != instance.state:
-            self._instances[instance.id] = replace(instance, state=target)
+            self._instances[instance.id] = instance._replace(state=target)
 
     def _create(self, call: Call, state: str, now: int, parent: Parent | None = None) -> None:
         old = self._instances.get(call.instance)
@@ -213,7 +212,7 @@ class Engine:
             self._wake(instance, now + self._settle)
 
     def _deliver(self, instance: Instance, event: Event, now: int) -> None:
-        instance = replace(instance, inbox=(*instance.inbox, event))
+        instance = instance.receiving(event)
         self._instances[instance.id] = instance
         self._wake(instance, now + self._settle)
 
@@ -274,8 +273,7 @@ class Engine:
     def _finish(self, instance: Instance, ending: Ending | None, way: Course, now: int) -> None:
         self._release(instance)
         ended = Event(ENDED, now, name=way.cause, data=ending.output if ending else None)
-        instance = replace(
-            instance,
+        instance = instance._replace(
             history=(*instance.history, ended),
             inbox=(),
             updated=now,
@@ -302,7 +300,7 @@ class Engine:
     def _proceed(self, instance: Instance, actions: tuple[Action, ...], now: int) -> None:
         events = tuple(_recorded(instance, action, now) for action in actions if not isinstance(action, Cancel))
         if events:
-            instance = replace(instance, history=instance.history + events, updated=now)
+            instance = instance._replace(history=instance.history + events, updated=now)
         self._instances[instance.id] = instance
         if instance.inbox:
             self._wake(instance, instance.inbox[0].time + self._settle)
@@ -332,7 +330,7 @@ class Engine:
             call = Call(START, name, action.workflow, data=action.data)
             self._create(call, cell.settles[0], now, link)
             waiting = self._instances[parent.id]
-            self._instances[parent.id] = replace(waiting, children=(*waiting.children, name))
+            self._instances[parent.id] = waiting._replace(children=(*waiting.children, name))
             return
         self._close(parent.generation, action.task)
         failure = Failure("ChildNotStarted", f"child workflow '{name}' was not started: the ID is in use")

@@ -163,6 +163,7 @@ class Replay:
         self._actions.clear()
         for event in self._turn.events:
             self._feed(event)
+        self._routine = None  # it holds this object: a cycle that only the collector would find
         ending = self._ending
         if ending is not None and self._keep:
             ending = Ending(ending.happening, input=ending.input, kept=tuple(self._unread))

@@ -11,17 +11,18 @@ from __future__ import annotations
 import hmac
 import logging
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from starlette.applications import Starlette
+from starlette.routing import Router
 
 from .answers import encoded, response
 from .bodies import Gone, TooLarge, linger, read
 from .checks import OPAQUE, malformed, parameters
 from .instance import Call
-from .paths import broken_escape, clean, decoded, is_text, queried
+from .paths import decoded, is_text, queried
 from .routes import Routes
 
 if TYPE_CHECKING:
@@ -84,8 +85,11 @@ def application(surface: Surface, loaded: Spec) -> ASGIApp:
                         _endpoint(surface, loaded, operation), surface, header, operation
                     )
     unknown = _guarded(_Constant(surface.answers.refusal(UNKNOWN_ROUTE, _NOBODY)), surface, header, {})
-    app = Starlette(routes=[Routes(resources, unknown)])
-    return _Door(app, surface.answers)
+    return Router([Routes(resources, unknown, partial(_broken, surface.answers))])
+
+
+def _broken(answers: Answers, escape: str) -> ASGIApp:
+    return _Constant(answers.refusal(BROKEN_PATH, _NOBODY, f'invalid URL escape "{escape}"'))
 
 
 def _prefixes(servers: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -121,26 +125,6 @@ def _guarded(app: ASGIApp, surface: Surface, header: bytes, operation: Mapping[s
             await refusal.send(send)
 
     return guarded
-
-
-class _Door:
-    """
-    The way in: refuses paths that are broken, and cleans the others.
-    """
-
-    def __init__(self, app: ASGIApp, answers: Answers) -> None:
-        self._app, self._answers = app, answers
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            raw = scope["raw_path"]
-            broken = broken_escape(raw)
-            if broken:
-                reason = f'invalid URL escape "{broken}"'
-                await self._answers.refusal(BROKEN_PATH, _NOBODY, reason).send(send)
-                return
-            scope["path"] = clean(raw.decode("latin-1"))
-        await self._app(scope, receive, send)
 
 
 class _Constant:

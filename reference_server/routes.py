@@ -1,7 +1,8 @@
 """
 Finds the resource of a path among all templates at once.
 
-Rule 1: a path is looked up, not tried against one template after the other: its length, then its literal segments.
+Rule 1: a path is matched as it came over the wire, cleaned and still escaped.
+Rule 2: it is looked up, not tried against one template after the other: its length, then its literal segments.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import BaseRoute, Match
+
+from .paths import broken_escape, clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,13 +25,14 @@ if TYPE_CHECKING:
 
 class Routes(BaseRoute):
     """
-    All templates of a surface as one Starlette route, which also takes what none of them takes.
+    All templates of a surface as one Starlette route, which also takes what none of them takes: an unknown path, and
+    one with a broken escape.
 
     Templates of one length must differ in segments that are literal in all of them.
     """
 
-    def __init__(self, resources: Mapping[str, Methods], unknown: ASGIApp) -> None:
-        self._unknown = unknown
+    def __init__(self, resources: Mapping[str, Methods], unknown: ASGIApp, broken: Callable[[str], ASGIApp]) -> None:
+        self._unknown, self._broken = unknown, broken
         self._lengths: dict[int, tuple[Callable[[list[str]], Any], dict[Any, tuple[Methods, Named]]]] = {}
         split = {path: path.split("/") for path in resources}
         for length in {len(segments) for segments in split.values()}:
@@ -46,7 +50,11 @@ class Routes(BaseRoute):
         """
         The endpoint, and the parameters as they stand in the path.
         """
-        segments = scope["path"].split("/")
+        raw = scope["raw_path"]
+        escape = broken_escape(raw)
+        if escape:
+            return Match.FULL, {"endpoint": self._broken(escape), "path_params": {}}
+        segments = clean(raw.decode("latin-1")).split("/")
         key, resources = self._lengths.get(len(segments), (tuple, {}))
         methods, named = resources.get(key(segments), ({}, ()))
         endpoint = methods.get(scope["method"], self._unknown)

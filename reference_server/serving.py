@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import errno
 import gc
+import logging
 import signal
 import socket
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _KEEP_ALIVE_SECONDS = 600
 _BACKLOG = 2048
+_COLLECT_AFTER = 50_000
+"""Instances are plain values that make no cycles; looking through them more often finds nothing."""
 
 
 class CannotListen(Exception):  # noqa: N818 - says what is the matter
@@ -70,6 +73,7 @@ async def _serve(server: Server, sockets: list[socket.socket], ready: Callable[[
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=1,
@@ -93,6 +97,7 @@ class _Uvicorn(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER)
         self._ready()
 
     @contextlib.contextmanager
@@ -105,6 +110,7 @@ class _Uvicorn(uvicorn.Server):
                 signal.signal(name, handler)
 
     def _stop(self, number: int, frame: Any) -> None:  # noqa: ARG002 - a signal handler
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # requests cut short are no news any more
         self.force_exit = self.should_exit
         self.should_exit = True
 

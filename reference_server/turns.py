@@ -7,8 +7,7 @@ Rule 2: an operation and a happening in one turn race: the happening wins if the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .instance import BEGIN, STARTED
 
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     Table = Mapping[str, Mapping[str, Cell]]
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(NamedTuple):
     """
     What came of a turn. `cause` is the kind of the event that moved the state last.
     """
@@ -52,17 +50,17 @@ def course(table: Table, state: str, events: Iterable[Event], happening: str) ->
         begun = ""
         if target == state:
             continue
-        if _possible(table, target, happening):
+        if not happening or _possible(table, target, happening):
             decided = ""
         elif _possible(table, origin, happening):
             decided = origin if happening in table[origin][event.kind].races else ""
         state, cause = target, event.kind
     state = begun or state
     origin = decided or state
-    if _possible(table, origin, happening):
+    if happening and _possible(table, origin, happening):
         return Course(table[origin][happening].settles[0], happened=True, cause="")
     return Course(state, happened=False, cause=cause)
 
 
 def _possible(table: Table, state: str, happening: str) -> bool:
-    return bool(happening) and bool(table[state][happening].settles)
+    return bool(table[state][happening].settles)

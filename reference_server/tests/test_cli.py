@@ -44,13 +44,17 @@ def until(connection: http.client.HTTPConnection, path: str, state: str) -> dict
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_a_clean_end(launch: Launch, number: signal.Signals) -> None:
     """
-    Also while connections are open: exit 0, and not a word of a traceback.
+    Also while connections are open, idle or in the middle of a request: exit 0, and not a word of a traceback.
     """
     process = launch(*ANY)
     connection = process.connect()
     health = asked(connection, "GET", "/v1.0/healthz")
+    half = socket.create_connection((connection.host, connection.port or 0))
+    half.sendall(b"POST /v1.0/workflows/dapr/x/start HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
+    asked(connection, "GET", "/v1.0/healthz")
     process.popen.send_signal(number)
     status, out, err = process.finish()
+    half.close()
 
     assert (health, status, out) == ((204, b""), 0, "")
     assert "Traceback" not in err
