@@ -113,8 +113,11 @@ def _file(held: Spec, state: str, operation: str, way: tuple[Edge, ...] | None, 
     unused = state == nowhere(machine) and not purged
     instance = NOBODY if unused else INSTANCE
     steps = [*_control(unused=unused), *_path(machine, state, way)]
+    here = state
     for _ in range(2):
-        steps += [_call(operation, instance, way), {"eventually": {"get": instance, "expect": "cell"}}]
+        after = settled(machine, machine.cell(here, operation))
+        steps += [_call(operation, instance, way), _outcome(instance, moved=after != here)]
+        here = after
     title = f"{operation} {'after a purge' if purged else f'in {state}'}, twice, does what the table says"
     data: Step = {"version": 1, "title": title, "rules": ["?"], "tags": [FOLDER]}
     if way is None:
@@ -150,6 +153,14 @@ def _path(machine: Machine, state: str, way: tuple[Edge, ...] | None) -> Iterato
 
 def _look(state: str) -> Step:
     return {"eventually": {"get": INSTANCE, "expect": {"runtimeStatus": state}}}
+
+
+def _outcome(instance: str, *, moved: bool) -> Step:
+    """
+    A look at what the operation led to: a change comes in time, and what does not change must not change later either.
+    """
+    look = {"get": instance, "expect": "cell"}
+    return {"eventually": look} if moved else {"stays": {**look, "for": 0.2}}
 
 
 def _gone() -> Step:

@@ -75,7 +75,7 @@ def _targets(asked: Asked) -> Iterable[Row]:
 def _scenarios(asked: Asked) -> Iterable[Row]:
     from . import load  # noqa: PLC0415 - not for the other lists
 
-    for one in load.scenarios(asked.scenarios):
+    for one in load.scenarios(asked.scenarios, heads=True):
         yield {"name": one.id, "title": one.title, "tags": one.tags, "requires": one.requires, "rules": one.rules}
 
 

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def scenarios(folder: Path | None = None) -> tuple[Scenario, ...]:
+def scenarios(folder: Path | None = None, *, heads: bool = False) -> tuple[Scenario, ...]:
     """
     The scenarios of a folder, or those that ship with the kit, in the order of their ids.
 
+    `heads`: only what stands before the steps, which is enough for a list and takes half the time.
     Raises BadFiles with every problem of every file.
     """
     root: Traversable = folder if folder is not None else resources.files("scenarios")
@@ -40,7 +41,7 @@ def scenarios(folder: Path | None = None) -> tuple[Scenario, ...]:
     for path, entry in sorted(_files(root, "")):
         try:
             document = spec.read(_bytes(entry), f"{shown}{path}")
-            found.append(read(document, path, words))
+            found.append(read(document, path, words, heads=heads))
         except spec.BadFile as error:
             wrong.append(str(error))
         except BadFiles as error:
@@ -76,7 +77,7 @@ def versions(openapi: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(openapi["servers"][0]["variables"]["version"]["enum"])
 
 
-def read(document: spec.Document, path: str, words: Vocabulary) -> Scenario:
+def read(document: spec.Document, path: str, words: Vocabulary, *, heads: bool = False) -> Scenario:
     """
     One scenario. Raises BadFiles with everything that is wrong with it.
     """
@@ -85,7 +86,8 @@ def read(document: spec.Document, path: str, words: Vocabulary) -> Scenario:
     if wrong:
         raise BadFiles(wrong)
     try:
-        rows = [_expanded(data, label, values) for label, values in _matrix(data.get("matrix", {}))]
+        matrix = [] if heads else _matrix(data.get("matrix", {}))
+        rows = [_expanded(data, label, values) for label, values in matrix]
     except _RepeatError as error:
         raise BadFiles([f"{document.name}:1:1: {error}"]) from None
     if "matrix" in data:

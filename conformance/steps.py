@@ -144,9 +144,11 @@ class Steps:
     def _polls(self, planned: Planned, *, stays: bool) -> Iterator[tuple[Observation, int, bool]]:
         """
         Looks, each with whether it is the last one; the last comes when the time is over, never before.
+
+        A slow machine gets more time to settle, not a longer absence: that could outlast a timer of the scenario.
         """
         call = planned.step.call
-        lasts = float(call["for"] if stays else call.get("within", WITHIN)) * self._scale
+        lasts = float(call["for"]) if stays else float(call.get("within", WITHIN)) * self._scale
         until, pause = time.monotonic() + lasts, FIRST
         request = self._request(planned)
         while True:
