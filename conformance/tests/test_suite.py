@@ -18,6 +18,7 @@ import pytest
 import spec
 from conformance import checks, load, record
 from conformance.contract import Contract
+from conformance.wants import Fields
 
 ROOT = Path(__file__).resolve().parents[2]
 SURFACE = "http/v1.0"
