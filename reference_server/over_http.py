@@ -44,12 +44,10 @@ UNKNOWN_ROUTE = "route.unknown"
 BROKEN_PATH = "path.malformed"
 BROKEN_BODY = "body.malformed"
 LARGE_BODY = "body.too_large"
+BUG = "internal"
 NO_TOKEN = "token.missing"  # noqa: S105 - the name of a row
 
 _log = logging.getLogger("reference_server")
-_BROKEN = response(
-    500, encoded({"errorCode": "ERR_INTERNAL", "message": "the reference server has a bug; see its log"})
-)
 _NOBODY = Call("", "")
 
 
@@ -167,7 +165,7 @@ class _Operation:
             return
         except Exception as error:  # noqa: BLE001 - the wall: whatever it is, the client gets an answer
             _log.error("%s %s: %s: %s", scope["method"], scope["path"], type(error).__name__, error)
-            answer = _BROKEN
+            answer = surface.answers.refusal(BUG, _NOBODY, type(error).__name__)
         await answer.send(send)
 
     def _answer(self, scope: Scope, body: bytes) -> Response:
