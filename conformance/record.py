@@ -154,6 +154,15 @@ def read(path: Path) -> list[Event]:
     return events
 
 
+def stream(path: Path) -> Iterator[Event]:
+    """
+    The events of a record that this process has just written, one at a time and taken as they are.
+    """
+    with path.open("rb") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
 def complete(events: Sequence[Mapping[str, Any]]) -> bool:
     """
     Whether the run went to its end: the last event is a footer that says so.

@@ -36,7 +36,7 @@ from .identity import Allocator, Tokens, run_token
 from .match import parse
 from .plan import Plan, Selection, plan
 from .preflight import PROBE, alive, preflight
-from .record import Record, read
+from .record import Record, Redactor, stream
 from .report import junit
 from .run import Emitter, Run, Settings, could_not
 from .shape import meant
@@ -103,12 +103,13 @@ def run(options: Options) -> int:
         _tell(planned, chosen)
         return 0
     hidden = [token, *_hidden({**chosen.headers, **options.headers})]
+    redactor = Redactor(hidden)
     path = options.out / "run.jsonl"
     try:
         with Record(path, hidden) as record, console(sys.stdout, live=sys.stdout.isatty()) as screen:
             session = _Session(options, chosen, held, contract, planned, expected, token)
-            footer = session.go(Emitter(record.write, screen))
-        junit.write(read(path), options.out / "junit.xml")
+            footer = session.go(Emitter(record.write, lambda event: screen(redactor.value(event))), redactor)
+        junit.write(stream(path), options.out / "junit.xml")
     except OSError as error:
         raise CannotRun(f"--out {options.out}: cannot be written: {error.strerror or error}") from None
     if options.update and options.expected:
@@ -144,7 +145,7 @@ class _Session:
         self._tokens = Tokens(run_token(secrets.choice))
         self.run: Run | None = None
 
-    def go(self, emit: Emitter) -> Mapping[str, Any]:
+    def go(self, emit: Emitter, redactor: Redactor) -> Mapping[str, Any]:
         """
         From header to footer.
         """
@@ -153,7 +154,7 @@ class _Session:
                 return self._against(started, emit)
         except KitError as error:
             reason = could_not(error)
-            click.echo(f"error: {error}", err=True)
+            click.echo(redactor.text(f"error: {error}"), err=True)
         except KeyboardInterrupt:
             reason = "interrupted"
         return (self.run or self._begin(emit, self.target)).finish(reason)
