@@ -38,6 +38,7 @@ from .plan import Plan, Selection, plan
 from .preflight import PROBE, alive, preflight
 from .record import Record, Redactor, stream
 from .report import junit
+from .report.text import clean
 from .run import Emitter, Run, Settings, could_not
 from .shape import meant
 from .talk import Server, Talk
@@ -154,7 +155,7 @@ class _Session:
                 return self._against(started, emit)
         except KitError as error:
             reason = could_not(error)
-            click.echo(redactor.text(f"error: {error}"), err=True)
+            click.echo("\n".join(map(clean, redactor.text(f"error: {error}").split("\n"))), err=True)
         except KeyboardInterrupt:
             reason = "interrupted"
         return (self.run or self._begin(emit, self.target)).finish(reason)

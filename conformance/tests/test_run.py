@@ -4,6 +4,7 @@ Whole runs against servers in this process: what is executed, what is told, and 
 
 import _thread
 import json
+import signal
 import threading
 from typing import Any
 
@@ -359,6 +360,17 @@ def test_what_is_no_answer_fails_where_the_server_otherwise_answers(
     assert {one["check"] for one in failing(events)} == {"2.outcome", "2.reply", "2.body"}
 
 
+@pytest.fixture
+def ctrl_c() -> Any:
+    """
+    Python's own handler of SIGINT, which a process started in the background does not have.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupted_run_has_its_footer(run: Any, toy: Any, events: Any, tmp_path: Any) -> None:
     """
     Ctrl-C: footer and reports are written, exit 3.
