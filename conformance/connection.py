@@ -15,6 +15,7 @@ import socket
 import ssl
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -89,6 +90,7 @@ class Http:
         self._common = {"Host": parts.netloc, "User-Agent": "workflow-conformance", **(headers or {})}
         self._deadline = deadline
         self._kept: deque[_Line] = deque()
+        self._closed = False
 
     def ask(self, request: Request, deadline: float | None = None) -> Observation:
         """
@@ -102,10 +104,12 @@ class Http:
 
     def close(self) -> None:
         """
-        Close every kept connection.
+        Close every connection; one that is in use is closed when its exchange ends.
         """
-        while self._kept:
-            self._kept.pop().close()
+        self._closed = True
+        with suppress(IndexError):
+            while True:
+                self._kept.pop().close()
 
     def _tried(self, request: Request, until: float, limit: float) -> _Outcome:
         line = self._ready(IDLE if request.retriable else FRESH)
@@ -159,6 +163,8 @@ class Http:
                 self._kept.append(line)
             else:
                 line.close()
+            if self._closed:
+                self.close()
 
     def headers(self, request: Request) -> tuple[tuple[str, str], ...]:
         """
