@@ -21,6 +21,9 @@ from .match import parse
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+ABSENT = "x-may-be-absent"
+"""Marks a schema of the document whose body may be left out."""
+
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _PARAMETER = re.compile(r"\{([^{}]+)\}")
 
@@ -72,6 +75,16 @@ class Contract:
             if "x-probe" in item.get(method, {})
         }
         self._routes = [(one, _route(one, self.versions)) for one in self.operations]
+        self._bare = {
+            (one["operationId"], int(status))
+            for item in openapi["paths"].values()
+            for one in (item[method] for method in METHODS if method in item)
+            for status, answer in one["responses"].items()
+            if any(
+                self._resolved(of.get("schema", {})).get(ABSENT)
+                for of in self._resolved(answer).get("content", {}).values()
+            )
+        }
         self._schemas = {name: self._validator({"$ref": f"#/components/schemas/{name}"}) for name in self._named()}
 
     def operation(self, name: str) -> Operation:
@@ -88,7 +101,7 @@ class Contract:
 
     def route(self, method: str, target: str) -> str:
         """
-        The id of the operation that a raw request is beyond doubt for, or the empty string.
+        The id of the workflow operation that a raw request is beyond doubt for, or the empty string.
 
         A path that a server would clean up (empty or dot segments) is for none.
         """
@@ -96,7 +109,7 @@ class Contract:
         if any(unquote(segment) in ("", ".", "..") for segment in path.split("/")[1:]):
             return ""
         for operation, pattern in self._routes:
-            if operation.method == method and pattern.fullmatch(path):
+            if operation.operation and operation.method == method and pattern.fullmatch(path):
                 return operation.id
         return ""
 
@@ -109,6 +122,8 @@ class Contract:
             documented = ", ".join(map(str, answers))
             return [f"{operation} does not document status {status}; it documents {documented}"]
         kinds = answers[status]
+        if not body and (operation, status) in self._bare:
+            return []
         if not kinds:
             return [f"status {status} has no body, and {len(body)} bytes came"] if body else []
         kind = media.partition(";")[0].strip().lower()
@@ -118,8 +133,10 @@ class Contract:
 
     def schema_problems(self, name: str, body: bytes) -> list[str]:
         """
-        In what a JSON body is not as a named schema says.
+        In what a JSON body is not as a named schema says; one with `x-may-be-absent` may be left out.
         """
+        if not body and self._openapi["components"]["schemas"][name].get(ABSENT):
+            return []
         return _invalid(self._schemas[name], "application/json", body)
 
     def _named(self) -> list[str]:

@@ -61,7 +61,7 @@ def test_every_operation_of_the_machine_has_one_of_the_document(contract: Any) -
     [
         ("GET", "/v1.0/workflows/dapr/x", "getWorkflow"),
         ("POST", "/v1.0-alpha1/workflows/dapr/x/pause?y=1", "pauseWorkflow"),
-        ("GET", "/v1.0/metadata", "metadata"),
+        ("GET", "/v1.0/metadata", ""),
         ("GET", "/v1.0-beta1/metadata", ""),
         ("GET", "/v2/workflows/dapr/x", ""),
         ("PUT", "/v1.0/workflows/dapr/x", ""),
@@ -136,3 +136,20 @@ def test_no_body_means_none(contract: Any) -> None:
     """
     assert contract.problems("health", 204, "", b"") == []
     assert contract.problems("health", 204, "", b"x")
+
+
+@pytest.mark.parametrize("body", [b"{}", b""])
+def test_what_the_documentation_promises_without_content_may_have_none(contract: Any, body: Any) -> None:
+    """
+    An accepted pause answers an empty object, as the runtime does, or nothing, as the documentation says.
+    """
+    assert contract.problems("pauseWorkflow", 202, "application/json" if body else "", body) == []
+    assert contract.schema_problems("Empty", body) == []
+
+
+def test_an_answer_with_content_may_not_leave_it_out(contract: Any) -> None:
+    """
+    A start answers an ID.
+    """
+    assert contract.problems("startWorkflow", 202, "application/json", b"")
+    assert contract.schema_problems("StartResponse", b"")
