@@ -76,10 +76,10 @@ class Names:
 
 def parse(text: str | bytes) -> Any:
     """
-    Strict JSON with exact numbers. Raises ValueError for anything else.
+    Strict JSON in UTF-8 with exact numbers. Raises ValueError for anything else.
     """
     try:
-        return json.loads(text, parse_float=Decimal, parse_int=_integer, parse_constant=_constant)
+        return _DECODER.decode(text if isinstance(text, str) else text.decode())
     except (RecursionError, ArithmeticError) as error:
         raise ValueError(f"nested too deeply, or a number too large: {type(error).__name__}") from None
 
@@ -214,6 +214,9 @@ def _whole(number: float | Decimal) -> bool:
 
 def _constant(text: str) -> Any:
     raise ValueError(f"{text} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=_integer, parse_constant=_constant)
 
 
 def _objects(wanted: Mapping[str, Any], saw: Mapping[str, Any], names: Names, path: str) -> list[Difference]:
