@@ -5,7 +5,7 @@ Every session of the project; `nox -l` is the manual.
 import nox
 
 nox.options.default_venv_backend = "venv"
-nox.options.sessions = ["tests", "lint", "types", "imports", "generated", "suite"]
+nox.options.sessions = ["tests", "lint", "types", "imports", "generated", "suite", "mutants"]
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
@@ -51,3 +51,10 @@ def suite(session: nox.Session) -> None:
     session.install("-e", ".")
     for profile in ("dapr-1.18", "documented", "dapr-edge"):
         session.run("workflow-conformance", "run", "--profile", profile, "--out", f"reports/{profile}")
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Prove that every check can fail, and that the committed matrix is what comes out."""
+    session.install("-e", ".")
+    session.run("workflow-conformance", "mutants", "--check")

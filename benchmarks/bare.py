@@ -53,7 +53,7 @@ def _starlette(answers: dict[str, Any]) -> None:
     idle = SimpleNamespace(start=lambda _loop: None, stop=lambda: None)
     server: Any = SimpleNamespace(app=app, pump=idle)
     sockets = listen(["127.0.0.1"], 0)
-    serve(server, sockets, lambda: _ready(url(sockets[0])))
+    serve(server.app, server.pump, sockets, lambda: _ready(url(sockets[0])))
 
 
 async def _constant(text: str) -> None:

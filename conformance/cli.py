@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 REPORTS = ("junit",)
-LISTS = ("rules", "scenarios", "cases", "profiles", "targets")
+LISTS = ("rules", "scenarios", "cases", "profiles", "targets", "mutants")
 
 
 class _Group(click.Group):
@@ -197,7 +197,7 @@ def run_command(**given: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_command(what: str, *, as_json: bool, **given: Any) -> None:
     """
-    Show the rules, scenarios, cases, profiles or targets there are.
+    Show the rules, scenarios, cases, profiles, targets or mutants there are.
     """
     from . import listing  # noqa: PLC0415 - rule 2
 
@@ -210,6 +210,23 @@ def list_command(what: str, *, as_json: bool, **given: Any) -> None:
         raise UsageError(f"--profile {given['profile']}: there are {', '.join(spec.profiles())}{hint}")
     asked = listing.Asked(given["profile"] or spec.DEFAULT_PROFILE, given["scenarios"], given)
     listing.show(what, asked, as_json=as_json)
+
+
+@cli.command("mutants")
+@click.option("--mutant", "globs", multiple=True, metavar="GLOB", help="Which; all by default.")
+@click.option("-j", "jobs", type=click.IntRange(1, 256), default=32, metavar="N", help="Mutants at a time.")
+@click.option("--check", is_flag=True, help="Write nothing; fail where reports/mutants.md is not what comes out.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"), metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with the case that killed each mutant.")
+def mutants_command(*, globs: Sequence[str], jobs: int, check: bool, out: Path, as_json: bool) -> None:
+    """
+    Prove that every check can fail: run the cases against servers that are wrong in one way each.
+
+    Exit code 0: each is killed by a check that carries a rule it breaks. 1: one is not. 3: a control was wrong.
+    """
+    from . import kills  # noqa: PLC0415 - rule 2
+
+    raise SystemExit(kills.prove(globs, jobs, out, check=check, as_json=as_json))
 
 
 @cli.command("serve", context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)

@@ -60,6 +60,8 @@ def cells(held: Spec) -> Mapping[str, str]:
     for state in machine.states:
         for operation in machine.operations:
             files[f"{FOLDER}/{state.lower()}_{operation}.yaml"] = _file(held, state, operation, _way(machine, state))
+        if machine.states[state].exists:
+            files[f"{FOLDER}/{state.lower()}_read.yaml"] = _read(held, state, _way(machine, state))
     for operation in machine.operations:
         way = _round(machine)
         files[f"{FOLDER}/purged_{operation}.yaml"] = _file(held, nowhere(machine), operation, way, purged=True)
@@ -119,12 +121,25 @@ def _file(held: Spec, state: str, operation: str, way: tuple[Edge, ...] | None, 
         steps += [_call(operation, instance, way), _outcome(instance, moved=after != here)]
         here = after
     title = f"{operation} {'after a purge' if purged else f'in {state}'}, twice, does what the table says"
+    more = {"instances": {NOBODY: f"{{u}}-{NOBODY}"}} if unused else {}
+    return _story(title, state, steps, more, held=way is None)
+
+
+def _read(held: Spec, state: str, way: tuple[Edge, ...] | None) -> str:
+    """
+    What leads to a state is followed by nothing but reading: no other rule stands in the way of that of the reading.
+    """
+    steps = list(_path(held.machine, state, way))[:-1]
+    look = {"get": INSTANCE, "expect": {"instanceID": {"$type": "string"}}, "for": 0.1}
+    steps.append({"stays": look, "rule": held.machine.cell(state, "get").reply_rule})
+    return _story(f"on the way to {state} an instance can be read at any time", state, steps, {}, held=way is None)
+
+
+def _story(title: str, state: str, steps: list[Step], more: Step, *, held: bool) -> str:
     data: Step = {"version": 1, "title": title, "rules": ["?"], "tags": [FOLDER]}
-    if way is None:
+    if held:
         data["requires"] = [f"hold_{state.lower()}"]
-    if unused:
-        data["instances"] = {NOBODY: f"{{u}}-{NOBODY}"}
-    data["steps"] = steps
+    data |= {**more, "steps": steps}
     data["rules"] = _rules(data)
     return HEADER + _text(data)
 

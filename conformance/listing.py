@@ -72,6 +72,14 @@ def _targets(asked: Asked) -> Iterable[Row]:
         yield {"name": name, "title": one.title, "capabilities": one.capabilities}
 
 
+def _mutants(asked: Asked) -> Iterable[Row]:
+    from . import mutants  # noqa: PLC0415 - not for the other lists
+
+    del asked
+    for one in mutants.listed():
+        yield {"name": one.name, "rules": one.rules, "means": one.means, "profile": one.profile}
+
+
 def _scenarios(asked: Asked) -> Iterable[Row]:
     from . import load  # noqa: PLC0415 - not for the other lists
 
@@ -98,5 +106,6 @@ KINDS: Mapping[str, Callable[[Asked], Iterable[Row]]] = {
     "cases": _cases,
     "profiles": _profiles,
     "targets": _targets,
+    "mutants": _mutants,
 }
 """What can be listed."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import spec
 
 from .answers import SURFACE, Answers
-from .engine import Engine
 from .executor import BuiltIn, Closing
+from .faults.mutant import Fault
 from .instance import START
 from .over_http import Surface, application
 from .ports import RandomIds, WallClock
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from .engine import Engine
     from .ports import Clock, Executor, Ids
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """
-    What can be chosen. `settle` is in milliseconds; `scripts` gives names of the user's own a script to run.
+    What can be chosen. `settle` is in milliseconds; `scripts` gives names of the user's own a script to run; `fault`
+    is what is deliberately wrong.
     """
 
     profile: str = spec.DEFAULT_PROFILE
@@ -38,6 +40,7 @@ class Settings:
     hold: str = ""
     token: str = ""
     scripts: Mapping[str, Any] = field(default_factory=dict)
+    fault: Fault = field(default_factory=Fault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +60,17 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
 
     Raises SpecError for an unknown profile, ScriptError for a script that is none.
     """
-    loaded = acting(spec.load(settings.profile))
+    fault = settings.fault
+    loaded = acting(fault.data(spec.load(settings.profile)))
     clock = clock or WallClock()
-    executor: Executor = BuiltIn(loaded.workflows["instructions"], settings.scripts)
+    executor: Executor = fault.executor(BuiltIn(loaded.workflows["instructions"], settings.scripts))
     happening = holds(loaded.machine).get(settings.hold, "")
     if happening:
         executor = Closing(happening)
-    engine = Engine(
+    engine = fault.engine(
         loaded.machine,
         loaded.replies,
-        settle=settings.settle * 1_000_000,
+        settle=(settings.settle + fault.delay) * 1_000_000,
         hold="" if happening else settings.hold,
     )
     pump = Pump(engine, executor, clock)
@@ -76,9 +80,16 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         "workflows": {"connectedWorkers": executor.workers},
     }
     surface = Surface(
-        engine, pump, clock, ids or RandomIds(), Answers(loaded), metadata, settings.token, settings.max_body
+        engine,
+        pump,
+        clock,
+        fault.ids(ids or RandomIds()),
+        Answers(loaded),
+        metadata,
+        settings.token,
+        settings.max_body,
     )
-    return Server(application(surface, loaded), engine, pump)
+    return Server(fault.wire(application(surface, loaded)), engine, pump)
 
 
 def holds(machine: spec.Machine) -> dict[str, str]:

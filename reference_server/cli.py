@@ -16,13 +16,21 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import spec
 
 from .assembly import Settings, build, holds
+from .faults.mutant import Fault
 from .script import Grammar, ScriptError
 from .serving import CannotListen, listen, serve, url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from starlette.types import ASGIApp
+
+    from .serving import Driver
+
 _USAGE = 2
+EVERY = "every"
+"""In place of a mutant's name: all of them in one process, each below a prefix."""
+
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 
 
@@ -40,8 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = _parser().parse_args(arguments)
         logging.basicConfig(level=chosen.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
         logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
+        if chosen.list_mutants:
+            return _list()
         settings = _settings(chosen)
-        server = build(settings)
+        app, driver = _built(chosen, settings)
         sockets = listen(chosen.dapr_listen_addresses.split(","), chosen.dapr_http_port)
     except (UsageError, CannotListen, spec.SpecError, spec.BadFile) as error:
         sys.stderr.write(f"reference_server: {' '.join(str(error).split())}\n")
@@ -55,8 +65,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
 
-    serve(server, sockets, ready)
+    serve(app, driver, sockets, ready)
     return 0
+
+
+def _built(chosen: argparse.Namespace, settings: Settings) -> tuple[ASGIApp, Driver]:
+    if chosen.mutant == EVERY:
+        from .gallery import Gallery  # noqa: PLC0415 - only for those who ask for mutants
+
+        gallery = Gallery(settings)
+        return gallery, gallery
+    server = build(settings)
+    return server.app, server.pump
+
+
+def _list() -> int:
+    from .faults.catalogue import catalogue  # noqa: PLC0415 - as above
+
+    for mutant in catalogue().values():
+        sys.stdout.write(json.dumps(mutant.as_line(), ensure_ascii=False) + "\n")
+    return 0
+
+
+def _fault(name: str) -> tuple[Fault, str]:
+    """
+    The fault of a mutant, and the profile that it is one in.
+    """
+    if name in ("", EVERY):
+        return Fault(), ""
+    from .faults.catalogue import named  # noqa: PLC0415 - as above
+
+    mutant = named(name)
+    return mutant.fault, mutant.profile
 
 
 class _Parser(argparse.ArgumentParser):
@@ -74,12 +114,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--dapr-http-port", type=_port, default=3500, metavar="N", help="port, 0 picks a free one (%(default)s)")
     add("--dapr-listen-addresses", default="127.0.0.1", metavar="A,...", help="addresses (%(default)s)")
     add("--app-id", default="reference", metavar="ID", help="ID in the metadata (%(default)s)")
-    add("--profile", default=spec.DEFAULT_PROFILE, metavar="P", help=f"{', '.join(spec.profiles())} (%(default)s)")
+    add("--profile", default="", metavar="P", help=f"{', '.join(spec.profiles())} ({spec.DEFAULT_PROFILE})")
     add("--settle", type=_milliseconds, default=0, metavar="MS", help="delay of every effect (%(default)s)")
     add("--max-body-size", type=_size, default="4Mi", metavar="SIZE", help="largest request body (%(default)s)")
     add("--hold", default="", metavar="STATE", help=f"keep new instances in {' or '.join(_holds())}")
     add("--store", choices=["memory"], default="memory", help="where instances are kept (%(default)s)")
     add("--workflow", action="append", default=[], metavar="NAME=FILE", help="a workflow of your own: a script in YAML")
+    add("--mutant", default="", metavar="NAME", help=f"be wrong in one way; {EVERY}: each below /NAME/HOLD")
+    add("--list-mutants", action="store_true", help="print every mutant as one JSON line, and end")
     add("--log-level", choices=["debug", "info", "warning", "error"], default="info", help="(%(default)s)")
     add("--ready-json", action="store_true", help="print one JSON line on stdout when ready")
     return parser
@@ -88,8 +130,10 @@ def _parser() -> argparse.ArgumentParser:
 def _settings(chosen: argparse.Namespace) -> Settings:
     if chosen.hold and chosen.hold not in _holds():
         raise UsageError(f"--hold {chosen.hold}: instances can be held in {' or '.join(_holds())}")
+    fault, profile = _fault(chosen.mutant)
     return Settings(
-        profile=chosen.profile,
+        fault=fault,
+        profile=chosen.profile or profile or spec.DEFAULT_PROFILE,
         app_id=chosen.app_id,
         settle=chosen.settle,
         max_body=chosen.max_body_size,

@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 START: Final = "start"
+GET: Final = "get"
 PAUSE: Final = "pause"
 RESUME: Final = "resume"
 RAISE_EVENT: Final = "raise_event"
 TERMINATE: Final = "terminate"
+PURGE: Final = "purge"
 DELIVERED: Final = frozenset({PAUSE, RESUME, RAISE_EVENT, TERMINATE})
 """The operations that reach the workflow as an event; the event has the operation's name."""
 

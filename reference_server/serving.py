@@ -11,19 +11,35 @@ import gc
 import logging
 import signal
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import uvicorn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .assembly import Server
+    from starlette.types import ASGIApp
 
 _KEEP_ALIVE_SECONDS = 600
 _BACKLOG = 2048
 _COLLECT_AFTER = 50_000
 """Instances are plain values that make no cycles; looking through them more often finds nothing."""
+
+
+class Driver(Protocol):
+    """
+    What drives a server on a loop.
+    """
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """
+        Drive from now on.
+        """
+
+    def stop(self) -> None:
+        """
+        Drive no more.
+        """
 
 
 class CannotListen(Exception):  # noqa: N818 - says what is the matter
@@ -56,17 +72,17 @@ def url(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(server: Server, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
+def serve(app: ASGIApp, driver: Driver, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
     """
     Serve until SIGTERM or SIGINT; `ready` is called once requests are answered.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(server, sockets, ready))
+        runner.run(_serve(app, driver, sockets, ready))
 
 
-async def _serve(server: Server, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
+async def _serve(app: ASGIApp, driver: Driver, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
     config = uvicorn.Config(
-        server.app,
+        app,
         http="httptools",
         ws="none",
         lifespan="off",
@@ -78,11 +94,11 @@ async def _serve(server: Server, sockets: list[socket.socket], ready: Callable[[
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=1,
     )
-    server.pump.start(asyncio.get_running_loop())
+    driver.start(asyncio.get_running_loop())
     try:
         await _Uvicorn(config, ready).serve(sockets)
     finally:
-        server.pump.stop()
+        driver.stop()
 
 
 class _Uvicorn(uvicorn.Server):

@@ -15,6 +15,8 @@ FILES = {
     "replies.yaml": "replies",
     "workflows.yaml": "workflows",
     "divergences.yaml": "divergences",
+    "mutants.yaml": "mutants",
+    "equivalent_mutants.yaml": "equivalent_mutants",
     **{f"rules/{path.name}": "rules" for path in sorted((FOLDER / "rules").iterdir())},
     **{f"profiles/{path.name}": "profile" for path in sorted((FOLDER / "profiles").iterdir())},
 }
@@ -122,6 +124,10 @@ BROKEN: list[tuple[str, tuple[str | int, ...], Any]] = [
     ("divergences.yaml", ("divergences", 0, "evidence"), ["hearsay"]),
     ("divergences.yaml", ("divergences", 0, "evidence"), ["/home/of/someone"]),
     ("divergences.yaml", ("divergences", 0, "title"), "A sentence."),
+    ("mutants.yaml", ("faults", 0, "rules"), ["START"]),
+    ("mutants.yaml", ("faults", 0, "cell"), "RUNNING.pause"),
+    ("mutants.yaml", ("fields", "get", "instanceID", "upside_down"), ["WF-GET-004"]),
+    ("equivalent_mutants.yaml", ("equivalent", 0, "reason"), "because"),
 ]
 
 

@@ -1,0 +1,202 @@
+"""
+A server that is known to be wrong, and the cases that should say so.
+
+Rule 1: a mutant is killed only by a check that carries a rule it breaks; any other failure is told apart.
+Rule 2: cases that carry such a rule come first, the likeliest before the others; the rest tells what else would see it.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Self
+from urllib.parse import quote
+
+from .calls import Calls
+from .case import Facts, attempt, sweep
+from .connection import Http
+from .exchange import Request
+from .identity import Allocator, Tokens
+from .scenario import LOOKS
+from .talk import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Executor
+
+    import spec
+
+    from .case import Outcome
+    from .contract import Contract
+    from .mutants import Mutant
+    from .plan import Case
+
+DEADLINE = 2.0
+"""Seconds for one exchange; an answer that comes later is none."""
+
+SCALE = 0.5
+"""What waits are multiplied with: our own server settles at once."""
+
+TOKEN_HEADER, TOKEN = "dapr-api-token", "gallery-token"
+HOLDS = {"hold_pending": "PENDING", "hold_stalled": "STALLED", "api_token": "token"}
+PLAIN = "plain"
+
+Verdict = Literal["killed", "killed_otherwise", "survived"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """
+    What became of a mutant: the case and the rule that it failed under, and how many cases it took.
+    """
+
+    mutant: Mutant
+    verdict: Verdict
+    case: str = ""
+    rule: str = ""
+    why: str = ""
+    cases: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """
+    Where is hunted: the server of all mutants, and the plan of each profile.
+    """
+
+    url: str
+    contract: Contract
+    machine: spec.Machine
+    tokens: Tokens
+    cases: Mapping[str, Sequence[Case]] = field(default_factory=dict)
+
+
+def hunt(mutant: Mutant, ground: Ground) -> Kill:
+    """
+    Run the cases that carry a rule of the mutant until one kills it.
+    """
+    cases, _ = order(mutant, ground.cases[mutant.profile])
+    with Prey(mutant.name, ground) as prey:
+        other: Kill | None = None
+        for number, case in enumerate(cases, 1):
+            found = judged(mutant, case, prey.run(case), number)
+            if found.verdict == "killed":
+                return found
+            other = other or (found if found.verdict != "survived" else None)
+        return other or Kill(mutant, "survived", cases=len(cases))
+
+
+def scour(mutant: Mutant, ground: Ground, pool: Executor) -> Callable[[], Kill]:
+    """
+    Begin to run, side by side, every case that carries no rule of the mutant; what is returned waits for the end.
+    """
+    _, cases = order(mutant, ground.cases[mutant.profile])
+    prey = Prey(mutant.name, ground)
+    prey.ready()
+    begun = [(case, pool.submit(prey.run, case)) for case in sorted(cases, key=_lasts, reverse=True)]
+
+    def wait() -> Kill:
+        with prey:
+            found = [judged(mutant, case, one.result(), len(cases)) for case, one in begun]
+        return next((one for one in found if one.verdict != "survived"), Kill(mutant, "survived", cases=len(cases)))
+
+    return wait
+
+
+def judged(mutant: Mutant, case: Case, outcome: Outcome, number: int) -> Kill:
+    """
+    What an outcome says of a mutant.
+    """
+    if outcome.result == "pass":
+        return Kill(mutant, "survived", cases=number)
+    broken = [rule for rule, result in outcome.rules if result != "pass"]
+    right = next((rule for rule in broken if rule in mutant.rules), "")
+    why = next((why for rule, why in outcome.failing if rule == right), outcome.cause) if right else outcome.cause
+    rule = right or next(iter(broken), "")
+    return Kill(mutant, "killed" if right else "killed_otherwise", case.name, rule, why, number)
+
+
+def order(mutant: Mutant, cases: Sequence[Case]) -> tuple[list[Case], list[Case]]:
+    """
+    The cases that carry a rule of the mutant, those whose names are like its name first, then the quick before the
+    slow; and the others.
+    """
+    named = _words(mutant.name)
+    rules = set(mutant.rules)
+
+    def rank(case: Case) -> tuple[int, float, str]:
+        return -len(named & _words(case.scenario.id)), _lasts(case), case.name
+
+    ordered = sorted(cases, key=rank)
+    return [one for one in ordered if _carries(one, rules)], [one for one in ordered if not _carries(one, rules)]
+
+
+def _carries(case: Case, rules: set[str]) -> bool:
+    return any(check.rule in rules for check in case.checks)
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", name.lower().removesuffix("/reply")))
+
+
+def _lasts(case: Case) -> float:
+    return sum(float(one.step.call.get("for", 0)) for one in case.steps if one.step.verb in LOOKS)
+
+
+class Prey:
+    """
+    One mutant in the gallery, in each of the ways that cases need a server to be.
+    """
+
+    def __init__(self, name: str, ground: Ground) -> None:
+        self._name, self._ground = name, ground
+        self._ended = frozenset(one.reported["http"] for one in ground.machine.states.values() if one.terminal)
+        self._held: dict[str, tuple[Server, Mapping[str, Calls]]] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """
+        Nothing is asked for yet.
+        """
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """
+        Let the gallery forget what was built.
+        """
+        for server, _calls in self._held.values():
+            server.connection.ask(Request("DELETE", b""), DEADLINE)
+        self._stack.close()
+
+    def ready(self) -> None:
+        """
+        Have the mutant built in every way, before several threads ask for it.
+        """
+        for hold in (PLAIN, *HOLDS.values()):
+            self._held[hold] = self._built(hold)
+
+    def run(self, case: Case) -> Outcome:
+        """
+        One case against the mutant.
+        """
+        hold = next((HOLDS[one] for one in case.scenario.requires if one in HOLDS), PLAIN)
+        if hold not in self._held:
+            self._held[hold] = self._built(hold)
+        server, calls = self._held[hold]
+        own = calls[case.surface.version]
+        allocator = Allocator(lambda name: sweep(server.connection.ask, own, name, self._ended, DEADLINE))
+        return attempt(case, 1, server, own, Facts(allocator, self._ground.tokens.next, self._ended, keep=True))
+
+    def _built(self, hold: str) -> tuple[Server, Mapping[str, Calls]]:
+        ground = self._ground
+        url = f"{ground.url}/{quote(self._name, safe='')}/{hold}"
+        headers = {TOKEN_HEADER: TOKEN} if hold == HOLDS["api_token"] else {}
+        connection = Http(url, headers=headers, deadline=DEADLINE)
+        self._stack.callback(connection.close)
+
+        def again() -> None:
+            connection.ask(Request("PUT", b""), DEADLINE)
+
+        server = Server(connection, ground.contract, url, lambda _: None, lambda: True, again, SCALE)
+        return server, {version: Calls(ground.contract, url, version) for version in ground.contract.versions}

@@ -1,0 +1,86 @@
+"""
+Mutants of the state table: each wrong reply, each wrong settling, and effects that fail to come.
+
+Rule 1: nothing here knows a cell; all of them are taken from the table.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reference_server.instance import GET
+
+from .engines import Changing, Ignoring
+from .mutant import Fault, Mutant, every_cell, with_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from spec import Cell, Spec
+
+SURFACE = "http"
+
+
+def mutants(loaded: Spec) -> Iterator[Mutant]:
+    """
+    Everything that can be wrong with a cell.
+    """
+    for cell, condition in every_cell(loaded):
+        label = f"cell/{cell.state}.{cell.event}" + (f".{condition}" if condition else "")
+        if cell.event in loaded.machine.operations:
+            yield from _replies(loaded, cell, condition, label)
+        yield from _settlings(loaded, cell, condition, label)
+
+
+def accepts(loaded: Spec, cell: Cell) -> bool:
+    """
+    Whether a cell accepts its operation.
+    """
+    return loaded.replies[cell.acts].outcome == "accepted"
+
+
+def _replies(loaded: Spec, cell: Cell, condition: str, label: str) -> Iterator[Mutant]:
+    rules = (cell.reply_rule,)
+    refusals = _refusals(loaded, cell.event)
+    if accepts(loaded, cell):
+        change = with_cell(cell.state, cell.event, condition, acts=refusals[0])
+        yield Mutant(f"{label}/reply", rules, f"answers {refusals[0]}, and does it", Fault(data=change))
+        if cell.settles[0] != cell.state:
+            lost = Fault(engine=partial(Ignoring, cell=(cell.state, cell.event, condition)))
+            yield Mutant(f"{label}/ignored", (cell.settles_rule,), "is accepted, and nothing happens", lost)
+        return
+    row = next(one.acts for one, _ in every_cell(loaded) if one.event == cell.event and accepts(loaded, one))
+    change = with_cell(cell.state, cell.event, condition, acts=row)
+    quiet = partial(Ignoring, cell=(cell.state, cell.event, condition))
+    yield Mutant(f"{label}/reply", rules, f"answers {row}, and does nothing", Fault(data=change, engine=quiet))
+    held = loaded.replies[cell.acts]
+    for name in refusals:
+        if _shape(loaded, name) != _shape(loaded, cell.acts):
+            change = with_cell(cell.state, cell.event, condition, acts=name)
+            yield Mutant(f"{label}/row-{name}", (held.rule,), f"is refused as {name}", Fault(data=change))
+
+
+def _settlings(loaded: Spec, cell: Cell, condition: str, label: str) -> Iterator[Mutant]:
+    if not cell.settles:
+        return
+    for state in loaded.machine.states:
+        if state not in cell.settles:
+            change = with_cell(cell.state, cell.event, condition, settles=(state,))
+            fault = Fault(data=change)
+            if cell.event == GET and loaded.machine.states[cell.state].exists:
+                fault = Fault(engine=partial(Changing, before=cell.state, after=state))
+            yield Mutant(f"{label}/settles-{state}", (cell.settles_rule,), f"leads to {state}", fault)
+
+
+def _refusals(loaded: Spec, operation: str) -> list[str]:
+    """
+    The rows that refuse an operation somewhere in the table.
+    """
+    found = [cell.acts for cell, _ in every_cell(loaded) if cell.event == operation and not accepts(loaded, cell)]
+    return list(dict.fromkeys(found))
+
+
+def _shape(loaded: Spec, row: str) -> tuple[object, object]:
+    column = loaded.replies[row].surfaces[SURFACE]
+    return column["status"], column["errorCode"]
