@@ -1,0 +1,118 @@
+"""
+Draws the moves of a walk.
+
+Rule 1: what is drawn depends on the seed alone, never on what a server answers or on how long it takes.
+Rule 2: what was tried least in a state is tried first, so that short walks come everywhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from .moves import GET, RAISE, START, Move, Op
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
+
+    from .model import Guess, Guesses, Model
+
+PATIENCE = 3
+"""Operations on an instance, at most, of which none was seen to take effect."""
+
+LIFE = 24
+"""Operations on one ID, about, before a fresh one takes its place."""
+
+SETTLED, LOOKS, AGAIN = 0.7, 0.15, 0.01
+"""How often an operation is followed by a wait for its effect, and how often by a get; how often all is seen again."""
+
+
+class Chooser:
+    """
+    Moves on several instances at a time. `name` tells instances of one walk from those of another.
+    """
+
+    def __init__(self, model: Model, chance: Random, slots: int = 3, name: str = "i") -> None:
+        self._model, self._chance, self._name = model, chance, name
+        self._tried: Counter[tuple[str, Op]] = Counter()
+        self._live: dict[str, Guesses] = {}
+        self._asked: Counter[str] = Counter()
+        self._serial = 0
+        self._slots = slots
+        self._ops = tuple(_operations(model))
+
+    def moves(self, count: int) -> Iterator[Move]:
+        """
+        So many moves, and a last look at every instance.
+        """
+        drawn = 0
+        while drawn < count:
+            for move in self._some():
+                drawn += 1
+                yield move
+        yield from self._again()
+
+    def _some(self) -> Iterator[Move]:
+        if self._chance.random() < AGAIN:
+            yield from self._again()
+            return
+        name = self._instance()
+        op = self._op(self._likely(name))
+        yield Move("act", name, op)
+        self._follow(name, op)
+        dice = self._chance.random()
+        if dice < SETTLED or self._asked[name] >= PATIENCE:
+            self._asked[name] = 0
+            yield Move("settle", name)
+        elif dice < SETTLED + LOOKS:
+            yield Move("look", name)
+
+    def _again(self) -> Iterator[Move]:
+        for name in self._live:
+            self._asked[name] = 0
+            yield Move("settle", name)
+        for name in self._live:
+            yield Move("later", name)
+
+    def _instance(self) -> str:
+        names = list(self._live)
+        old = [name for name in names if self._chance.random() < 1 / (LIFE * self._slots)]
+        for name in old[:1]:
+            del self._live[name]
+            names.remove(name)
+        if len(names) < self._slots:
+            self._serial += 1
+            name = f"{self._name}{self._serial}"
+            self._live[name] = self._model.unknown
+            return name
+        return self._chance.choice(names)
+
+    def _op(self, guess: Guess) -> Op:
+        weights = [1.0 / (1 + self._tried[guess.state, op]) ** 3 for op in self._ops]
+        return self._chance.choices(self._ops, weights)[0]
+
+    def _likely(self, name: str) -> Guess:
+        """
+        Where an instance is if every effect came at once.
+        """
+        return min(self._model.settled(self._live[name]))
+
+    def _follow(self, name: str, op: Op) -> None:
+        guess = self._likely(name)
+        self._tried[guess.state, op] += 1
+        cell = self._model.cell(guess, op.operation)
+        self._asked[name] += op.operation != GET
+        if op.operation != GET and self._model.accepts(cell.acts):
+            self._live[name] = frozenset(self._model.asked(guess, op))
+
+
+def _operations(model: Model) -> Iterator[Op]:
+    book = model.book
+    for name in model.machine.operations:
+        if name == START:
+            yield from (Op(name, recipe=recipe) for recipe in book.recipes)
+        elif name == RAISE:
+            yield from (Op(name, event=event) for event in (book.event, book.other))
+        else:
+            yield Op(name)
