@@ -40,7 +40,7 @@ class Chooser:
         self._asked: Counter[str] = Counter()
         self._serial = 0
         self._slots = slots
-        self._ops = tuple(_operations(model))
+        self._ops = tuple(operations(model))
 
     def moves(self, count: int) -> Iterator[Move]:
         """
@@ -107,7 +107,10 @@ class Chooser:
             self._live[name] = frozenset(self._model.asked(guess, op))
 
 
-def _operations(model: Model) -> Iterator[Op]:
+def operations(model: Model) -> Iterator[Op]:
+    """
+    Every operation a walk may ask for.
+    """
     book = model.book
     for name in model.machine.operations:
         if name == START:

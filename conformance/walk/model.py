@@ -12,7 +12,8 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..believe import nowhere
+from conformance.believe import nowhere
+
 from .moves import START, Op, Script
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ class Model:
         The happening a new instance begins with, and what happens then instead of what its workflow does.
         """
         first = self.machine.cell(self.absent, START).settles[0]
-        usual, instead = "", ()
+        usual = ""
+        instead: Script = ()
         for name, happening in self.machine.happenings.items():
             settles = self.machine.cell(first, name).settles
             if settles and happening.spontaneous:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ..calls import dump
-from ..preflight import ECHO
+from conformance.calls import dump
+from conformance.preflight import ECHO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

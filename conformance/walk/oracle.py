@@ -12,21 +12,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import spec
+from conformance.checks import DOCUMENT_RULE
+from conformance.judge import accepts, answered, judge, workflow
+from conformance.match import Text, instant, parse, plain
+from conformance.wants import Document, Outcome, RowOf
 
-from ..checks import DOCUMENT_RULE
-from ..judge import accepts, answered, judge, workflow
-from ..match import Text, instant, parse, plain
-from ..wants import Document, Outcome, RowOf
 from .moves import GET, START
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from conformance.contract import Contract
+    from conformance.exchange import Observation
+    from conformance.judge import Verdict
     from spec import Cell
 
-    from ..contract import Contract
-    from ..exchange import Observation
-    from ..judge import Verdict
     from .model import Guess, Guesses, Model
     from .moves import Op, Recipe
 
@@ -202,6 +202,14 @@ class Instance:
             return next((one for one in self._fields(saw) if self.oracle.holds(one.rule)), None)
         return None
 
+    def resume(self, guesses: Guesses, *, restarted: bool) -> None:
+        """
+        Go on from what a history of overlapping operations may have left.
+        """
+        self.guesses, self.blind = guesses, self.blind or len(guesses) > MOST
+        if restarted:
+            self.recipe, self.shown = None, Shown()
+
     def _unseen(self, op: Op, saw: Observation) -> Finding:
         """
         What is wrong with a look that no state explains: the form of the answer, or the state it shows.
@@ -257,7 +265,9 @@ class Instance:
         latest, self.shown.updated = self.shown.updated or updated, updated
         floor = created if _earlier(latest, created) else latest
         if _earlier(updated, floor):
-            yield Finding("WF-GET-007", "fields", f"lastUpdatedAt went back to {updated}", floor, updated, (), "updated")
+            yield Finding(
+                "WF-GET-007", "fields", f"lastUpdatedAt went back to {updated}", floor, updated, (), "updated"
+            )
 
     def _first(self) -> Cell:
         return self.oracle.model.machine.cell(self.oracle.model.absent, START)

@@ -10,18 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from ..calls import dump
-from ..errors import CannotRun
-from ..scenario import WITHIN
-from ..steps import FIRST, LONGEST, SLOWER
+from conformance.calls import dump
+from conformance.errors import CannotRun
+from conformance.scenario import WITHIN
+from conformance.steps import FIRST, LONGEST, SLOWER
+
 from .moves import GET, RAISE, START, Move, Op
 from .oracle import Instance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
-    from ..calls import Calls
-    from ..exchange import Observation, Request
+    from conformance.calls import Calls
+    from conformance.exchange import Observation, Request
+
     from .oracle import Finding, Oracle
 
 QUIET = 0.2
@@ -101,7 +103,7 @@ class Walker:
         One move.
         """
         if move.kind == "settle":
-            return self._settle(self.instance(move.instance))
+            return self.settle(self.instance(move.instance))
         instance = self.instance(move.instance)
         saw = self.ask(instance, move.op)
         return self.judged(instance, move.op, saw)
@@ -175,7 +177,7 @@ class Walker:
             raise CannotRun(f"{self._place.calls.url} stopped answering; last seen: {saw.error}")
         return saw
 
-    def _settle(self, instance: Instance) -> Finding | None:
+    def settle(self, instance: Instance) -> Finding | None:
         """
         Look until the effects of what was asked for are there.
         """
@@ -191,12 +193,3 @@ class Walker:
                 return instance.late(saw)
             time.pause(min(pause, max(0.0, until - time.now())))
             pause = min(pause * SLOWER, LONGEST)
-
-
-def shortened(moves: Sequence[Move]) -> tuple[Move, ...]:
-    """
-    The moves that a settling or a later look is not followed by itself: what repeats says nothing.
-    """
-    return tuple(
-        move for index, move in enumerate(moves) if not (index and move.kind == "settle" == moves[index - 1].kind)
-    )
