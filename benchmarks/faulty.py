@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import spec
 from conformance.calls import Calls
@@ -109,7 +109,7 @@ class Server:
             self.server.engine._machine = fault.machine(self.server.engine._machine)  # noqa: SLF001 - the fault goes in
         self.loop = asyncio.new_event_loop()
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         """
         The server.
         """

@@ -7,7 +7,8 @@ Rule 2: what was tried least in a state is tried first, so that short walks come
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .moves import GET, RAISE, START, Move, Op
@@ -24,8 +25,12 @@ PATIENCE = 3
 LIFE = 24
 """Operations on one ID, about, before a fresh one takes its place."""
 
-SETTLED, LOOKS, AGAIN = 0.7, 0.15, 0.01
+SETTLED, LOOKS, AGAIN = 0.65, 0.2, 0.01
 """How often an operation is followed by a wait for its effect, and how often by a get; how often all is seen again."""
+
+
+AIMED = 0.6
+"""How often an operation is the first one of the shortest way to what was tried least."""
 
 
 class Chooser:
@@ -35,12 +40,13 @@ class Chooser:
 
     def __init__(self, model: Model, chance: Random, slots: int = 3, name: str = "i") -> None:
         self._model, self._chance, self._name = model, chance, name
-        self._tried: Counter[tuple[str, Op]] = Counter()
+        self._tried: Counter[tuple[str, str, Op]] = Counter()
         self._live: dict[str, Guesses] = {}
         self._asked: Counter[str] = Counter()
         self._serial = 0
         self._slots = slots
         self._ops = tuple(operations(model))
+        self._after = lru_cache(maxsize=4096)(self._next)
 
     def moves(self, count: int) -> Iterator[Move]:
         """
@@ -58,7 +64,7 @@ class Chooser:
             yield from self._again()
             return
         name = self._instance()
-        op = self._op(self._likely(name))
+        op = self._op(name)
         yield Move("act", name, op)
         self._follow(name, op)
         dice = self._chance.random()
@@ -88,23 +94,63 @@ class Chooser:
             return name
         return self._chance.choice(names)
 
-    def _op(self, guess: Guess) -> Op:
-        weights = [1.0 / (1 + self._tried[guess.state, op]) ** 3 for op in self._ops]
+    def _op(self, name: str) -> Op:
+        here = self._here(name)
+        if self._chance.random() < AIMED:
+            return self._aimed(here)
+        weights = [1.0 / (1 + self._tried[self._key(here, op)]) ** 3 for op in self._ops]
         return self._chance.choices(self._ops, weights)[0]
 
-    def _likely(self, name: str) -> Guess:
+    def _aimed(self, here: Guess) -> Op:
         """
-        Where an instance is if every effect came at once.
+        The first step of a shortest way to an operation in a state in which it was tried least.
         """
-        return min(self._model.settled(self._live[name]))
+        ops = self._chance.sample(self._ops, len(self._ops))
+        seen, waiting = {here}, deque([(here, Op(""))])
+        best, least = ops[0], self._tried[self._key(here, ops[0])]
+        while waiting:
+            guess, first = waiting.popleft()
+            for op in ops:
+                tried = self._tried[self._key(guess, op)]
+                if tried < least:
+                    best, least = first if first.operation else op, tried
+                after = self._after(guess, op)
+                if after not in seen:
+                    seen.add(after)
+                    waiting.append((after, first if first.operation else op))
+        return best
+
+    def _key(self, guess: Guess, op: Op) -> tuple[str, str, Op]:
+        coming = guess.script[0][1] if op.event == self._model.book.event and guess.script else ""
+        return guess.state, coming, op
+
+    def _here(self, name: str) -> Guess:
+        """
+        Where an instance is: as it was left, while nobody has waited for it, or else settled.
+        """
+        left = min(self._live[name])
+        return left if self._asked[name] else self._settled(left)
+
+    def _settled(self, guess: Guess) -> Guess:
+        return min(self._model.settled(frozenset({guess})))
+
+    def _next(self, guess: Guess, op: Op) -> Guess:
+        """
+        Where an operation leads if every effect comes at once.
+        """
+        guess = self._settled(guess)
+        if op.operation == GET or not self._model.accepts(self._model.cell(guess, op.operation).acts):
+            return guess
+        return self._settled(min(self._model.asked(guess, op)))
 
     def _follow(self, name: str, op: Op) -> None:
-        guess = self._likely(name)
-        self._tried[guess.state, op] += 1
-        cell = self._model.cell(guess, op.operation)
-        self._asked[name] += op.operation != GET
-        if op.operation != GET and self._model.accepts(cell.acts):
-            self._live[name] = frozenset(self._model.asked(guess, op))
+        self._tried[self._key(self._here(name), op)] += 1
+        guess = self._settled(min(self._live[name]))
+        if op.operation == GET:
+            return
+        self._asked[name] += 1
+        if self._model.accepts(self._model.cell(guess, op.operation).acts):
+            self._live[name] = frozenset({min(self._model.asked(guess, op))})
 
 
 def operations(model: Model) -> Iterator[Op]:
