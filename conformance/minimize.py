@@ -3,7 +3,7 @@ A failing scenario -> the least one that still fails under the same rule.
 
 Rule 1: a candidate that is no scenario any more does not fail; only what was executed counts.
 Rule 2: steps go first, then instructions of scripts, then further checks.
-Rule 3: a candidate must pass on the reference server, as the whole does: a scenario that became wrong is no smaller one.
+Rule 3: a candidate must pass on the reference server, as the whole does: one that became wrong is no smaller one.
 """
 
 from __future__ import annotations
