@@ -105,6 +105,30 @@ def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _reaching(command: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    The options that say which server to ask, and how.
+    """
+    for option in reversed(
+        (
+            click.option("--server", default="", metavar="URL", help="The server; without one, the reference server."),
+            click.option("--target", default="", metavar="NAME|FILE", help="A target of the kit, or a target file."),
+            click.option("--profile", default="", metavar="P", help="What the server is held to."),
+            click.option("--time-scale", "scale", type=_Scale(), default=1.0, help="Multiplies every wait."),
+            click.option(
+                "--api-token", "token", envvar="DAPR_API_TOKEN", default="", metavar="T", help="Sent as dapr-api-token."
+            ),
+            click.option("--header", "headers", type=_Pair(), multiple=True, help="Sent with every request."),
+            click.option(
+                "--ca", type=click.Path(exists=True, dir_okay=False), default=None, metavar="FILE", help="For https."
+            ),
+            click.option("--component", default="", metavar="NAME", help="Name of the workflow component."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """
@@ -191,6 +215,55 @@ def run_command(**given: Any) -> None:
     raise SystemExit(session.run(options))
 
 
+@cli.command("walk")
+@_reaching
+@click.option("--surface", default="", metavar="S", help="The surface to walk on; http/v1.0 by default.")
+@click.option("--seed", type=click.IntRange(0), default=1, metavar="N", help="The same seed draws the same moves.")
+@click.option("--steps", type=click.IntRange(1), default=1000, metavar="N", help="Moves of a walk; 1000 by default.")
+@click.option("--walks", type=click.IntRange(1), default=1, metavar="N", help="Walks, each until it finds something.")
+@click.option("--parallel", type=click.IntRange(1, 16), default=1, metavar="N", help="Threads that ask at once.")
+@click.option("--time", "seconds", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Stop after so long.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    metavar="DIR",
+    help="Where the scenarios of what was found go; ./reports by default.",
+)
+def walk_command(**given: Any) -> None:
+    """
+    Walk a server at random, with the state table as the oracle.
+
+    What is found is shrunk and written as a scenario that `run --scenarios` accepts. With --parallel, the histories of
+    operations that overlap are checked for an order that explains them.
+
+    Exit code 0: nothing found. 1: a rule is broken. 2: wrong options. 3: could not run.
+    """
+    from .walk.session import Asked, walk  # noqa: PLC0415 - rule 2
+
+    own = {key: given.pop(key) for key in ("surface", "seed", "steps", "walks", "parallel", "seconds", "out")}
+    raise SystemExit(walk(Asked(_reached(given), **own)))
+
+
+@cli.command("minimize")
+@click.argument("scenario", type=click.Path(path_type=Path))
+@_reaching
+@click.option("--surface", default="", metavar="S", help="The surface it fails on; http/v1.0 by default.")
+@click.option("--rule", default="", metavar="ID", help="The rule it fails under; the first one by default.")
+@click.option(
+    "-o", "output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it there too."
+)
+def minimize_command(scenario: Path, surface: str, rule: str, output: Path | None, **given: Any) -> None:
+    """
+    Reduce a failing scenario to the least that still fails under the same rule.
+
+    Exit code 0: done. 2: wrong options, or it does not fail. 3: could not run.
+    """
+    from .minimize import minimize  # noqa: PLC0415 - rule 2
+
+    raise SystemExit(minimize(scenario, _reached(given), rule, surface, output))
+
+
 @cli.command("list")
 @click.argument("what", default="scenarios")
 @_selecting
@@ -271,6 +344,17 @@ def _selection(given: dict[str, Any]) -> Any:
     from .plan import Selection  # noqa: PLC0415 - rule 2
 
     return Selection(given["surface"], given["names"], given["rules"], given["tags"], given["shard"])
+
+
+def _reached(given: dict[str, Any]) -> Any:
+    """
+    The options of `_reaching`, as a run has them; from here on SIGTERM ends cleanly, as Ctrl-C does.
+    """
+    from .session import Options  # noqa: PLC0415 - rule 2
+
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, _interrupt)
+    return Options(**{**given, "headers": dict(given["headers"]), "ca": given["ca"] or ""})
 
 
 def _known_reports(asked: Sequence[str]) -> None:

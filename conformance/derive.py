@@ -141,7 +141,7 @@ def _story(title: str, state: str, steps: list[Step], more: Step, *, held: bool)
         data["requires"] = [f"hold_{state.lower()}"]
     data |= {**more, "steps": steps}
     data["rules"] = _rules(data)
-    return HEADER + _text(data)
+    return HEADER + written(data)
 
 
 def _control(*, unused: bool) -> Iterator[Step]:
@@ -198,7 +198,7 @@ def _rules(data: Step) -> list[str]:
     The rules that the checks of a scenario carry, in any profile.
     """
     anything = next(iter(spec.load().rules))
-    text = HEADER + _text({**data, "rules": [anything]})
+    text = HEADER + written({**data, "rules": [anything]})
     scenario = load.read(spec.read(text, f"{FOLDER}/generated"), FOLDER, _words())
     found: set[str] = set()
     for name in spec.profiles():
@@ -218,7 +218,10 @@ def _contract() -> Contract:
     return Contract(spec.openapi())
 
 
-def _text(data: Step) -> str:
+def written(data: Step) -> str:
+    """
+    A scenario as the text of its file, without a header.
+    """
     lines = [f"{key}: {_flow(value)}" for key, value in data.items() if key != "steps"]
     lines.append("steps:")
     for step in data["steps"]:

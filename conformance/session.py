@@ -88,7 +88,7 @@ def run(options: Options) -> int:
     """
     The whole of `workflow-conformance run`; the exit code.
     """
-    chosen, token = _target(options)
+    chosen, token = chosen_target(options)
     held = profile(chosen.profile)
     contract = Contract(held.openapi)
     scenarios = load.scenarios(options.scenarios)
@@ -174,7 +174,7 @@ class _Session:
         }
         server = Server(connection, self.contract, connection.url, emit, lambda: True, scale=self.options.scale)
         first = calls[next(iter(self.plan.cases)).surface.version]
-        ask = _asking(server, first)
+        ask = asking(server, first)
         server.probe = lambda: alive(ask, first, self._tokens.next() + "-probe", self.options.scale)
         server.restart = lambda: _restart(started, server.probe, self.options.scale)
         try:
@@ -258,7 +258,7 @@ def _data(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]
             yield f"{prefix}{entry.name}", entry
 
 
-def _target(options: Options) -> tuple[Target, str]:
+def chosen_target(options: Options) -> tuple[Target, str]:
     """
     The target with what the options change about it, and the API token.
     """
@@ -343,7 +343,7 @@ def _hidden(headers: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _asking(server: Server, calls: Calls) -> Callable[..., Observation]:
+def asking(server: Server, calls: Calls) -> Callable[..., Observation]:
     """
     Exchanges that belong to no case, recorded all the same.
     """

@@ -158,10 +158,20 @@ class Toy:
         elif name in self.instances:
             one = self.instances[name]
             one["state"] = after
-            if event == "go" and after == "RUNNING":
-                happens = "fail" if '"fail"' in one["input"] else "complete"
-                one["state"] = self.spec.machine.cell(after, happens).settles[0]
-                one["output"] = f"[{body.decode() or 'null'}]"
+            one["held"] = one.get("held") or event == "go"
+            if one["held"] and after == "RUNNING":
+                self.go(one, body)
+
+    def go(self, one: Any, body: Any) -> None:
+        one["held"] = False
+        script = json.loads(one["input"])["do"]
+        following = next((step["continue_as_new"] for step in script if "continue_as_new" in step), None)
+        if following:
+            one["input"] = json.dumps(following, separators=(",", ":"))
+            return
+        happens = "fail" if '"fail"' in one["input"] else "complete"
+        one["state"] = self.spec.machine.cell(one["state"], happens).settles[0]
+        one["output"] = f"[{body.decode() or 'null'}]"
 
     def shown(self, name: Any) -> Any:
         one = self.instances[name]

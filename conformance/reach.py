@@ -1,0 +1,117 @@
+"""
+A target, reached and found able to run: what `walk` and `minimize` work with.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import spec
+
+from . import load, plan, target
+from .calls import Calls
+from .case import CLEANING, Facts, attempt, sweep
+from .connection import Http
+from .contract import Contract
+from .errors import BadFiles, CannotRun, UsageError
+from .identity import Allocator, Tokens, run_token
+from .preflight import alive, preflight
+from .session import TOKEN_HEADER, Options, asking, chosen_target, profile
+from .talk import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .case import Outcome
+    from .exchange import Observation
+    from .plan import Case
+    from .target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """
+    A server that answers and completes a kit workflow, on one surface.
+    """
+
+    target: Target
+    held: spec.Spec
+    contract: Contract
+    surface: str
+    server: Server
+    calls: Calls
+    tokens: Tokens
+    facts: Facts
+    ask: Callable[..., Observation]
+
+    def case(self, text: str, name: str) -> Case:
+        """
+        The first case of a scenario on this surface. Raises BadFiles where it is wrong or has none here.
+        """
+        document = spec.read(text, name)
+        found = load.read(document, name, load.vocabulary())
+        able = self.target.capable(token=False)
+        planned = plan.plan([found], self.held, self.contract, plan.Selection((self.surface,)), able)
+        if not planned.cases:
+            why = planned.unsupported[0][1] if planned.unsupported else "it does not apply to this profile and surface"
+            raise BadFiles([f"{name}:1:1: no case to execute: {why}"])
+        return planned.cases[0]
+
+    def executed(self, case: Case) -> Outcome:
+        """
+        What one attempt at a case comes to. Raises CannotRun when the server is gone.
+        """
+        outcome = attempt(case, 1, self.server, self.calls, self.facts)
+        if self.server.gone:
+            raise CannotRun(self.server.gone)
+        return outcome
+
+
+def surface_of(asked: str, contract: Contract) -> plan.Surface:
+    """
+    The surface of this name, or the first one. Raises UsageError where there is none.
+    """
+    known = plan.surfaces(contract)
+    found = [one for one in known if asked in ("", one.name)]
+    if not found:
+        raise UsageError(f"--surface {asked}: no such surface; there are {', '.join(one.name for one in known)}")
+    return found[0]
+
+
+@contextmanager
+def reached(options: Options, surface: str = "") -> Iterator[Reached]:
+    """
+    The target of some options, for as long as the context lasts.
+
+    Raises UsageError where the options are wrong, CannotRun where the target cannot run.
+    """
+    chosen, token = chosen_target(options)
+    held = profile(chosen.profile)
+    contract = Contract(held.openapi)
+    on = surface_of(surface, contract)
+    with target.running(chosen) as started:
+        headers = {**started.headers, **options.headers, **({TOKEN_HEADER: token} if token else {})}
+        deadline = options.deadline * options.scale
+        connection = Http(started.server, headers=headers, ca=options.ca, deadline=deadline)
+        try:
+            yield _reached(options, started, held, contract, on, connection)
+        finally:
+            connection.close()
+
+
+def _reached(  # noqa: PLR0913, PLR0917 - what it is put together from
+    options: Options, started: Target, held: spec.Spec, contract: Contract, on: plan.Surface, connection: Http
+) -> Reached:
+    tokens = Tokens(run_token(secrets.choice))
+    calls = Calls(contract, connection.url, on.version, component=started.component, workflows=started.workflows)
+    server = Server(connection, contract, connection.url, lambda _: None, lambda: True, scale=options.scale)
+    ask = asking(server, calls)
+    server.probe = lambda: alive(ask, calls, tokens.next() + "-probe", options.scale)
+    preflight(ask, calls, held.machine, started.capabilities, tokens.next() + "-preflight", options.scale)
+    ended = frozenset(state.reported[on.kind] for state in held.machine.states.values() if state.terminal)
+    wait = CLEANING * options.scale
+    facts = Facts(Allocator(lambda identity: sweep(ask, calls, identity, ended, wait)), tokens.next, ended)
+    return Reached(started, held, contract, on.name, server, calls, tokens, facts, ask)

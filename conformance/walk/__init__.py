@@ -1,0 +1,3 @@
+"""
+Random walks: operations drawn by chance, an oracle that holds every state an instance may be in, and short reports.
+"""
