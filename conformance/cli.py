@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ from .errors import KitError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from .session import Options
 
 REPORTS = ("junit",)
 LISTS = ("rules", "scenarios", "cases", "profiles", "targets")
@@ -105,6 +108,46 @@ def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _reaching(command: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    The options that say how to reach a server.
+    """
+    for option in reversed(
+        (
+            click.option(
+                "--time-scale", "scale", type=_Scale(), default=1.0, help="Multiplies every wait and deadline."
+            ),
+            click.option(
+                "--api-token",
+                envvar="DAPR_API_TOKEN",
+                default="",
+                metavar="T",
+                help="Sent as dapr-api-token. [env: DAPR_API_TOKEN]",
+            ),
+            click.option("--header", "headers", type=_Pair(), multiple=True, help="Sent with every request."),
+            click.option(
+                "--ca",
+                type=click.Path(exists=True, dir_okay=False),
+                default=None,
+                metavar="FILE",
+                help="Certificates to trust for https.",
+            ),
+            click.option(
+                "--component", default="", metavar="NAME", help="Name of the workflow component; dapr by default."
+            ),
+            click.option(
+                "--out",
+                type=click.Path(path_type=Path, file_okay=False),
+                default=Path("reports"),
+                metavar="DIR",
+                help="Where the record and the reports go; ./reports by default.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """
@@ -125,35 +168,12 @@ def cli() -> None:
     "--repeat", type=click.IntRange(1, 10_000), default=1, metavar="N", help="Attempts at each case; all must pass."
 )
 @click.option("--seed", type=click.IntRange(0), default=0, metavar="N", help="Shuffles the order; 0 keeps it.")
-@click.option("--time-scale", "scale", type=_Scale(), default=1.0, help="Multiplies every wait and deadline.")
-@click.option(
-    "--api-token",
-    envvar="DAPR_API_TOKEN",
-    default="",
-    metavar="T",
-    help="Sent as dapr-api-token. [env: DAPR_API_TOKEN]",
-)
-@click.option("--header", "headers", type=_Pair(), multiple=True, help="Sent with every request.")
-@click.option(
-    "--ca",
-    type=click.Path(exists=True, dir_okay=False),
-    default=None,
-    metavar="FILE",
-    help="Certificates to trust for https.",
-)
-@click.option("--component", default="", metavar="NAME", help="Name of the workflow component; dapr by default.")
+@_reaching
 @click.option("--keep", is_flag=True, help="Leave the instances where they are.")
 @click.option(
     "--expected-failures", "expected", type=click.Path(path_type=Path), metavar="FILE", help="What is known to fail."
 )
 @click.option("--update", is_flag=True, help="Write that file as this run would have it.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("reports"),
-    metavar="DIR",
-    help="Where the record and the reports go; ./reports by default.",
-)
 @click.option("--report", "reports", multiple=True, metavar="NAME", help=f"Reports to write: {', '.join(REPORTS)}.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and send nothing.")
 def run_command(**given: Any) -> None:
@@ -165,30 +185,40 @@ def run_command(**given: Any) -> None:
     from . import session  # noqa: PLC0415 - rule 2
 
     _known_reports(given["reports"])
-    if hasattr(signal, "SIGTERM"):
-        signal.signal(signal.SIGTERM, _interrupt)
-    options = session.Options(
+    _interruptible()
+    options = replace(
+        _options(given),
         server=given["server"],
         target=given["target"],
-        profile=given["profile"],
-        selection=_selection(given),
-        jobs=given["jobs"] or min(32, 16 * (os.cpu_count() or 1)),
         max_fail=1 if given["first"] else given["max_fail"] or 0,
         repeat=given["repeat"],
         seed=given["seed"],
-        scale=given["scale"],
-        token=given["api_token"],
-        headers=dict(given["headers"]),
-        ca=given["ca"] or "",
-        component=given["component"],
         keep=given["keep"],
-        scenarios=given["scenarios"],
         expected=given["expected"],
         update=given["update"],
-        out=given["out"],
         dry_run=given["dry_run"],
     )
     raise SystemExit(session.run(options))
+
+
+@cli.command("diff-run")
+@click.argument("a")
+@click.argument("b")
+@_selecting
+@click.option("-j", "jobs", type=click.IntRange(1, 256), default=None, metavar="N", help="Cases at a time, on each.")
+@_reaching
+def diff_run_command(a: str, b: str, **given: Any) -> None:
+    """
+    Run the same cases against two servers and show only where they differ.
+
+    A and B are addresses, or names or files of targets. Each difference says whether a rule of the spec speaks of it,
+    and who keeps that rule; --profile says which spec, A's own by default. Exit code 0: no difference. 1: differences.
+    2: wrong options or files. 3: a side could not run.
+    """
+    from . import diffrun  # noqa: PLC0415 - rule 2
+
+    _interruptible()
+    raise SystemExit(diffrun.run(_options(given), a, b))
 
 
 @cli.command("list")
@@ -250,6 +280,26 @@ def main() -> None:
         sys.exit(3)
 
 
+def _options(given: dict[str, Any]) -> Options:
+    """
+    What every command that runs cases is given.
+    """
+    from . import session  # noqa: PLC0415 - rule 2
+
+    return session.Options(
+        profile=given["profile"],
+        selection=_selection(given),
+        jobs=given["jobs"] or min(32, 16 * (os.cpu_count() or 1)),
+        scale=given["scale"],
+        token=given["api_token"],
+        headers=dict(given["headers"]),
+        ca=given["ca"] or "",
+        component=given["component"],
+        scenarios=given["scenarios"],
+        out=given["out"],
+    )
+
+
 def _selection(given: dict[str, Any]) -> Any:
     from .plan import Selection  # noqa: PLC0415 - rule 2
 
@@ -260,6 +310,11 @@ def _known_reports(asked: Sequence[str]) -> None:
     for name in (one for group in asked for one in group.split(",")):
         if name not in REPORTS:
             raise UsageError(f"--report {name}: no such report; there is {', '.join(REPORTS)}")
+
+
+def _interruptible() -> None:
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, _interrupt)
 
 
 def _interrupt(number: int, frame: Any) -> None:
