@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .session import Options
 
 REPORTS = ("junit",)
+PHASES = ("examples", "coverage", "fuzzing", "stateful")
 LISTS = ("rules", "scenarios", "cases", "profiles", "targets")
 
 
@@ -76,6 +77,17 @@ class _Scale(click.ParamType[float]):
         if not (math.isfinite(scale) and scale > 0):
             self.fail(f"{value!r}: a number above 0 is expected", param, ctx)
         return scale
+
+
+class _Phases(click.ParamType[tuple[str, ...]]):
+    name = "P,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        found = tuple(value.split(",")) if isinstance(value, str) else tuple(value)
+        unknown = [one for one in found if one not in PHASES]
+        if unknown:
+            self.fail(f"{unknown[0]!r}: there are {', '.join(PHASES)}", param, ctx)
+        return found
 
 
 def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -219,6 +231,35 @@ def diff_run_command(a: str, b: str, **given: Any) -> None:
 
     _interruptible()
     raise SystemExit(diffrun.run(_options(given), a, b))
+
+
+@cli.command("fuzz")
+@click.option(
+    "--server", default="", metavar="URL", help="The server to check; without one, the reference server is started."
+)
+@click.option("--target", default="", metavar="NAME|FILE", help="A target of the kit, or a target file.")
+@click.option("--profile", default="", metavar="P", help="What the server is held to.")
+@click.option("--seed", type=click.IntRange(1), default=1, metavar="N", help="Of all that is generated; 1 by default.")
+@click.option("--phases", type=_Phases(), default="coverage,stateful", help="Of Schemathesis: coverage,stateful.")
+@click.option(
+    "--max-examples", "examples", type=click.IntRange(1), default=50, metavar="N", help="Per operation; 50 by default."
+)
+@click.option("-j", "jobs", type=click.IntRange(1, 256), default=None, metavar="N", help="Named cases at a time.")
+@_reaching
+def fuzz_command(seed: int, phases: tuple[str, ...], examples: int, **given: Any) -> None:
+    """
+    Send generated requests: negative cases by name, then Schemathesis with the state table as a check.
+
+    Needs the extra: pip install 'workflow-conformance[fuzz]'. The named cases are recorded and reported as those of
+    `run`, their scenarios are written beside the record. Exit code 0: conformant. 1: not conformant. 2: wrong options,
+    or the extra is missing. 3: could not run.
+    """
+    from .fuzzing import command  # noqa: PLC0415 - rule 2
+
+    _interruptible()
+    nothing = {"surface": ("http/v1.0",), "names": (), "rules": (), "tags": (), "shard": (1, 1), "scenarios": None}
+    options = replace(_options({**nothing, **given}), server=given["server"], target=given["target"])
+    raise SystemExit(command.run(options, command.Fuzzing(seed, phases, examples)))
 
 
 @cli.command("list")
