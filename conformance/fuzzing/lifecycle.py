@@ -95,13 +95,15 @@ class Lifecycle:
         """
         del ctx
         operation = _NAMES.get(case.operation.definition.raw.get("operationId", ""), "")
-        if not operation or case.method.upper() != case.operation.method.upper() or _negative(case):
-            return
-        if any((case.query or {}).get(name) for name in _ELSEWHERE):
+        if not operation or case.method.upper() != case.operation.method.upper():
             return
         body = _object(response.content)
         instance = _instance(case, body, operation)
         if not isinstance(instance, str) or not instance or _malformed(operation, instance):
+            return
+        if _negative(case) or any((case.query or {}).get(name) for name in _ELSEWHERE):
+            if response.status_code < 300:  # noqa: PLR2004
+                _WALL.model.forget(instance)
             return
         code = str(body.get("errorCode", ""))
         wrong = _WALL.model.answered(

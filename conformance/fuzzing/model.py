@@ -55,6 +55,13 @@ class Model:
         """
         return instance in self._known
 
+    def forget(self, instance: str) -> None:
+        """
+        Something was done to an instance that the table says nothing of.
+        """
+        self._known.pop(instance, None)
+        self.latest = "" if self.latest == instance else self.latest
+
     def answered(self, instance: str, operation: str, status: int, code: str, word: str) -> str:
         """
         Take an answer; why it is wrong, or the empty string.

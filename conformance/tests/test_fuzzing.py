@@ -276,6 +276,9 @@ def test_what_is_not_known_may_be_in_any_state(model: Any) -> None:
     model.fresh("a", quiet=False)
     step(model, "start", 202, shows="RUNNING")
     assert not step(model, "purge", 202, shows="")
+    model.forget("a")
+    assert not model.knows("a")
+    assert not step(model, "get", 200, word="RUNNING")
 
 
 @pytest.fixture
