@@ -89,6 +89,7 @@ class Http:
         self._common = {"Host": parts.netloc, "User-Agent": "workflow-conformance", **(headers or {})}
         self._deadline = deadline
         self._kept: deque[_Line] = deque()
+        self._open = True
 
     def ask(self, request: Request, deadline: float | None = None) -> Observation:
         """
@@ -102,8 +103,9 @@ class Http:
 
     def close(self) -> None:
         """
-        Close every kept connection.
+        Close every kept connection; one that is still busy is closed when its exchange is over.
         """
+        self._open = False
         while self._kept:
             self._kept.pop().close()
 
@@ -154,7 +156,7 @@ class Http:
         else:
             return status, headers, body, "", ""
         finally:
-            if keep:
+            if keep and self._open:
                 line.used = time.monotonic()
                 self._kept.append(line)
             else:

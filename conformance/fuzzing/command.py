@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 CONFIG = Path(__file__).parent / "schemathesis.toml"
 
+COULD_NOT = 3
+"""The exit code of a run that is no verdict; there is nothing to fuzz then."""
+
 LONGEST = 900.0
 """Seconds that Schemathesis may take."""
 
@@ -68,10 +71,11 @@ def run(options: Options, asked: Fuzzing) -> int:
     chosen, token = session.reached(options)
     held = session.profile(chosen.profile)
     with target.running(chosen) as started:
-        own = replace(options, server=started.server, profile=held.profile.name, out=options.out)
-        codes = [_named(own, held, asked.seed)]
-        codes.append(_schemathesis(own, started, token, held, asked))
-    return next(code for code in (3, 1, 0) if code in codes)
+        own = replace(options, server=started.server, profile=held.profile.name)
+        named_code = _named(own, held, asked.seed)
+        if named_code == COULD_NOT:
+            return COULD_NOT
+        return max(named_code, _schemathesis(own, started, token, held, asked))
 
 
 def _named(options: Options, held: spec.Spec, seed: int) -> int:
