@@ -207,9 +207,12 @@ def _invalid(validator: jsonschema_rs.Draft202012Validator, kind: str, body: byt
             value = parse(body)
         except ValueError as error:
             return [f"the body is not JSON: {error}"]
-    if validator.is_valid(value):
-        return []
-    return [
-        f"{'.'.join(map(str, error.instance_path)) or 'body'}: {error.message[:300]}"
-        for error in validator.iter_errors(value)
-    ]
+    try:
+        if validator.is_valid(value):
+            return []
+        return [
+            f"{'.'.join(map(str, error.instance_path)) or 'body'}: {error.message[:300]}"
+            for error in validator.iter_errors(value)
+        ]
+    except ValueError as error:  # a number of so many digits that no text can show it
+        return [f"the body cannot be looked at: {str(error)[:300]}"]

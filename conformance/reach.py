@@ -19,7 +19,8 @@ from .contract import Contract
 from .errors import BadFiles, CannotRun, UsageError
 from .identity import Allocator, Tokens, run_token
 from .preflight import alive, preflight
-from .session import TOKEN_HEADER, Options, asking, chosen_target, profile
+from .session import TOKEN_HEADER, Options, asking, profile
+from .session import reached as chosen_target
 from .talk import Server
 
 if TYPE_CHECKING:

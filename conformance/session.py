@@ -7,16 +7,15 @@ Rule 2: once the record is open, it ends with a footer, whatever happens.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import secrets
 import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +35,7 @@ from .identity import Allocator, Tokens, run_token
 from .match import parse
 from .plan import Plan, Selection, plan
 from .preflight import PROBE, alive, preflight
+from .provenance import kit_version, spec_sha256
 from .record import Record, Redactor, stream
 from .report import junit
 from .report.text import clean
@@ -44,10 +44,10 @@ from .shape import meant
 from .talk import Server, Talk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from importlib.resources.abc import Traversable
+    from collections.abc import Callable, Mapping
 
     from .exchange import Observation
+    from .talk import Event
     from .target import Target
 
 TOKEN_HEADER = "dapr-api-token"  # noqa: S105 - the name of a header
@@ -88,7 +88,7 @@ def run(options: Options) -> int:
     """
     The whole of `workflow-conformance run`; the exit code.
     """
-    chosen, token = chosen_target(options)
+    chosen, token = reached(options)
     held = profile(chosen.profile)
     contract = Contract(held.openapi)
     scenarios = load.scenarios(options.scenarios)
@@ -103,19 +103,36 @@ def run(options: Options) -> int:
     if options.dry_run:
         _tell(planned, chosen)
         return 0
-    hidden = [token, *_hidden({**chosen.headers, **options.headers})]
-    redactor = Redactor(hidden)
+    secret = [token, *hidden({**chosen.headers, **options.headers})]
+    session = _Session(options, chosen, held, contract, planned, expected, token)
     path = options.out / "run.jsonl"
     try:
-        with Record(path, hidden) as record, console(sys.stdout, live=sys.stdout.isatty()) as screen:
-            session = _Session(options, chosen, held, contract, planned, expected, token)
-            footer = session.go(Emitter(record.write, lambda event: screen(redactor.value(event))), redactor)
+        with Record(path, secret) as record, console(sys.stdout, live=sys.stdout.isatty()) as screen:
+            footer = session.go(Emitter(record.write, lambda event: screen(session.redactor.value(event))))
         junit.write(stream(path), options.out / "junit.xml")
     except OSError as error:
         raise CannotRun(f"--out {options.out}: cannot be written: {error.strerror or error}") from None
     if options.update and options.expected:
         _update(options.expected, session)
     return int(footer["exit"])
+
+
+def follow(  # noqa: PLR0913, PLR0917 - what a run is put together from
+    options: Options,
+    started: Target,
+    held: spec.Spec,
+    planned: Plan,
+    token: str,
+    sink: Callable[[Event], None],
+    stop: threading.Event,
+) -> Mapping[str, Any]:
+    """
+    Execute a plan against a server and tell every event to `sink`, until `stop` is set; the footer.
+    """
+    expected = known.ExpectedFailures(today=datetime.now(UTC).date())
+    session = _Session(options, started, held, Contract(held.openapi), planned, expected, token)
+    session.stop = stop
+    return session.go(Emitter(sink))
 
 
 def profile(name: str) -> spec.Spec:
@@ -141,12 +158,13 @@ class _Session:
     ) -> None:
         self.options, self.target, self.held, self.contract = options, chosen, held, contract
         self.plan, self.expected, self._token = planned, expected, token
+        self.redactor = Redactor([token, *hidden({**chosen.headers, **options.headers})])
         self.version = chosen.runtime
-        self.filtered = False
+        self.stop = threading.Event()
         self._tokens = Tokens(run_token(secrets.choice))
         self.run: Run | None = None
 
-    def go(self, emit: Emitter, redactor: Redactor) -> Mapping[str, Any]:
+    def go(self, emit: Emitter) -> Mapping[str, Any]:
         """
         From header to footer.
         """
@@ -155,7 +173,7 @@ class _Session:
                 return self._against(started, emit)
         except KitError as error:
             reason = could_not(error)
-            click.echo("\n".join(map(clean, redactor.text(f"error: {error}").split("\n"))), err=True)
+            click.echo("\n".join(map(clean, self.redactor.text(f"error: {error}").split("\n"))), err=True)
         except KeyboardInterrupt:
             reason = "interrupted"
         return (self.run or self._begin(emit, self.target)).finish(reason)
@@ -172,7 +190,8 @@ class _Session:
             )
             for version in self.contract.versions
         }
-        server = Server(connection, self.contract, connection.url, emit, lambda: True, scale=self.options.scale)
+        scale = self.options.scale
+        server = Server(connection, self.contract, connection.url, emit, lambda: True, scale=scale, stop=self.stop)
         first = calls[next(iter(self.plan.cases)).surface.version]
         ask = asking(server, first)
         server.probe = lambda: alive(ask, first, self._tokens.next() + "-probe", self.options.scale)
@@ -229,36 +248,7 @@ class _Session:
         }
 
 
-def kit_version() -> str:
-    """
-    The version of the kit, as installed.
-    """
-    try:
-        return metadata.version("workflow-conformance")
-    except metadata.PackageNotFoundError:
-        return "0+checkout"
-
-
-def spec_sha256() -> str:
-    """
-    A hash of every data file of the spec, with its path.
-    """
-    digest = hashlib.sha256()
-    for path, entry in sorted(_data(resources.files("spec"), "")):
-        raw = entry.read_bytes()
-        digest.update(f"{path}\0{len(raw)}\0".encode() + raw)
-    return digest.hexdigest()
-
-
-def _data(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
-    for entry in folder.iterdir():
-        if entry.is_dir() and entry.name not in ("tests", "__pycache__"):
-            yield from _data(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith((".yaml", ".json")):
-            yield f"{prefix}{entry.name}", entry
-
-
-def chosen_target(options: Options) -> tuple[Target, str]:
+def reached(options: Options) -> tuple[Target, str]:
     """
     The target with what the options change about it, and the API token.
     """
@@ -335,7 +325,10 @@ def _tell(planned: Plan, chosen: Target) -> None:
     )
 
 
-def _hidden(headers: Mapping[str, str]) -> list[str]:
+def hidden(headers: Mapping[str, str]) -> list[str]:
+    """
+    The values of headers that no record may hold.
+    """
     return [
         value
         for name, value in headers.items()

@@ -80,6 +80,17 @@ def test_a_kept_connection_that_was_closed_is_replaced_once(peer: Any, reach: An
     assert client.ask(get()).status == 200
 
 
+def test_what_is_closed_keeps_no_connection(peer: Any, reach: Any) -> None:
+    """
+    An exchange that outlives its run leaves no connection behind.
+    """
+    client = reach(peer(lambda *_: OK).url)
+    client.close()
+
+    assert client.ask(get()).status == 200
+    assert not client._kept
+
+
 def test_what_may_not_be_sent_twice_is_not(peer: Any, reach: Any) -> None:
     """
     A request that changes something is never repeated, whatever became of it.

@@ -1,0 +1,123 @@
+"""
+The commands that go beyond the scenarios: walk, minimize, diff-run, fuzz and mutants. Parse and call, nothing else.
+
+Rule 1: what only one command needs is imported by that command.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import Phases, addressed, options, reaching, selecting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.command("walk")
+@addressed
+@click.option("--surface", default="", metavar="S", help="The surface to walk on; http/v1.0 by default.")
+@click.option("--seed", type=click.IntRange(0), default=1, metavar="N", help="The same seed draws the same moves.")
+@click.option("--steps", type=click.IntRange(1), default=1000, metavar="N", help="Moves of a walk; 1000 by default.")
+@click.option("--walks", type=click.IntRange(1), default=1, metavar="N", help="Walks, each until it finds something.")
+@click.option("--parallel", type=click.IntRange(1, 16), default=1, metavar="N", help="Threads that ask at once.")
+@click.option("--time", "seconds", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Stop after so long.")
+def walk_command(**given: Any) -> None:
+    """
+    Walk a server at random, with the state table as the oracle.
+
+    What is found is shrunk and written as a scenario that `run --scenarios` accepts. With --parallel, the histories of
+    operations that overlap are checked for an order that explains them.
+
+    Exit code 0: nothing found. 1: a rule is broken. 2: wrong options. 3: could not run.
+    """
+    from .walk.session import Asked, walk  # noqa: PLC0415 - rule 1
+
+    own = {key: given[key] for key in ("surface", "seed", "steps", "walks", "parallel", "seconds", "out")}
+    raise SystemExit(walk(Asked(options(given), **own)))
+
+
+@click.command("minimize")
+@click.argument("scenario", type=click.Path(path_type=Path))
+@addressed
+@click.option("--surface", default="", metavar="S", help="The surface it fails on; http/v1.0 by default.")
+@click.option("--rule", default="", metavar="ID", help="The rule it fails under; the first one by default.")
+@click.option(
+    "-o", "output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it there too."
+)
+def minimize_command(scenario: Path, surface: str, rule: str, output: Path | None, **given: Any) -> None:
+    """
+    Reduce a failing scenario to the least that still fails under the same rule.
+
+    Exit code 0: done. 2: wrong options, or it does not fail. 3: could not run.
+    """
+    from .minimize import minimize  # noqa: PLC0415 - rule 1
+
+    raise SystemExit(minimize(scenario, options(given), rule, surface, output))
+
+
+@click.command("diff-run")
+@click.argument("a")
+@click.argument("b")
+@selecting
+@click.option("-j", "jobs", type=click.IntRange(1, 256), default=None, metavar="N", help="Cases at a time, on each.")
+@reaching
+def diff_run_command(a: str, b: str, **given: Any) -> None:
+    """
+    Run the same cases against two servers and show only where they differ.
+
+    A and B are addresses, or names or files of targets. Each difference says whether a rule of the spec speaks of it,
+    and who keeps that rule; --profile says which spec, A's own by default. Exit code 0: no difference. 1: differences.
+    2: wrong options or files. 3: a side could not run.
+    """
+    from . import diffrun  # noqa: PLC0415 - rule 1
+
+    raise SystemExit(diffrun.run(options(given), a, b))
+
+
+@click.command("fuzz")
+@click.option("--seed", type=click.IntRange(1), default=1, metavar="N", help="Of all that is generated; 1 by default.")
+@click.option("--phases", type=Phases(), default="coverage,stateful", help="Of Schemathesis: coverage,stateful.")
+@click.option(
+    "--max-examples", "examples", type=click.IntRange(1), default=50, metavar="N", help="Per operation; 50 by default."
+)
+@click.option("-j", "jobs", type=click.IntRange(1, 256), default=None, metavar="N", help="Named cases at a time.")
+@addressed
+def fuzz_command(seed: int, phases: tuple[str, ...], examples: int, **given: Any) -> None:
+    """
+    Send generated requests: negative cases by name, then Schemathesis with the state table as a check.
+
+    Needs the extra: pip install 'workflow-conformance[fuzz]'. The named cases are recorded and reported as those of
+    `run`, their scenarios are written beside the record. Exit code 0: conformant. 1: not conformant. 2: wrong options,
+    or the extra is missing. 3: could not run.
+    """
+    from .fuzzing import command  # noqa: PLC0415 - rule 1
+    from .plan import Selection  # noqa: PLC0415
+
+    one = replace(options(given), selection=Selection(surfaces=("http/v1.0",)))
+    raise SystemExit(command.run(one, command.Fuzzing(seed, phases, examples)))
+
+
+@click.command("mutants")
+@click.option("--mutant", "globs", multiple=True, metavar="GLOB", help="Which; all by default.")
+@click.option("-j", "jobs", type=click.IntRange(1, 256), default=32, metavar="N", help="Mutants at a time.")
+@click.option("--check", is_flag=True, help="Write nothing; fail where reports/mutants.md is not what comes out.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"), metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with the case that killed each mutant.")
+def mutants_command(*, globs: Sequence[str], jobs: int, check: bool, out: Path, as_json: bool) -> None:
+    """
+    Prove that every check can fail: run the cases against servers that are wrong in one way each.
+
+    Exit code 0: each is killed by a check that carries a rule it breaks. 1: one is not. 3: a control was wrong.
+    """
+    from . import kills  # noqa: PLC0415 - rule 1
+
+    raise SystemExit(kills.prove(globs, jobs, out, check=check, as_json=as_json))
+
+
+COMMANDS = (walk_command, minimize_command, diff_run_command, fuzz_command, mutants_command)
+"""In the order in which help shows them."""
