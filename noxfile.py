@@ -11,7 +11,7 @@ nox.options.sessions = ["tests", "lint", "types", "imports", "generated", "suite
 @nox.session(python=["3.11", "3.12", "3.13"])
 def tests(session: nox.Session) -> None:
     """Run every test, in parallel."""
-    session.install("-e", ".[test]")
+    session.install("-e", ".[dev]")
     session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
 
 

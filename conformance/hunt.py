@@ -178,7 +178,7 @@ class Prey:
 
     def run(self, case: Case) -> Outcome:
         """
-        One case against the mutant.
+        One case against the mutant; once more where no answer came, which a machine that is busy can be the reason of.
         """
         hold = next((HOLDS[one] for one in case.scenario.requires if one in HOLDS), PLAIN)
         if hold not in self._held:
@@ -186,7 +186,9 @@ class Prey:
         server, calls = self._held[hold]
         own = calls[case.surface.version]
         allocator = Allocator(lambda name: sweep(server.connection.ask, own, name, self._ended, DEADLINE))
-        return attempt(case, 1, server, own, Facts(allocator, self._ground.tokens.next, self._ended, keep=True))
+        facts = Facts(allocator, self._ground.tokens.next, self._ended, keep=True)
+        outcome = attempt(case, 1, server, own, facts)
+        return attempt(case, 2, server, own, facts) if outcome.result == "error" else outcome
 
     def _built(self, hold: str) -> tuple[Server, Mapping[str, Calls]]:
         ground = self._ground
