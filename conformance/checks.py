@@ -17,7 +17,7 @@ from .believe import Beliefs
 from .errors import BadFiles
 from .names import dynamic
 from .scenario import LOOKS
-from .wants import Answer, Check, Count, Document, Fields, Gone, Outcome, Planned, RowOf, Wants
+from .wants import Answer, Check, Count, Document, Fields, Gone, Outcome, Planned, RowOf, Wants, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -265,16 +265,7 @@ class _Planner:
             yield from self._check(step, "reply", self._spec.replies[name].rule, row)
 
     def _row(self, name: str) -> RowOf | None:
-        """
-        What a row demands on this kind of surface; nothing where it has no column for it.
-        """
-        column = self._spec.replies[name].surfaces.get(self._kind)
-        if column is None:
-            return None
-        status = column["status"] if isinstance(column["status"], list) else [column["status"]]
-        demands = column.get("demands", ("status", "errorCode"))
-        code = column.get("errorCode", "") if "errorCode" in demands else ""
-        return RowOf(name, tuple(status), code, column.get("body", ""))
+        return row_of(self._spec.replies[name], self._kind)
 
     def _accepts(self, reply: str) -> bool:
         return self._spec.replies[reply].outcome == "accepted"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spec import Reply
+
     from .scenario import Step
 
 
@@ -32,6 +34,19 @@ class RowOf:
     status: tuple[int, ...]
     code: str
     body: str
+
+
+def row_of(reply: Reply, surface: str) -> RowOf | None:
+    """
+    What a row demands on a kind of surface; nothing where it has no column for it.
+    """
+    column = reply.surfaces.get(surface)
+    if column is None:
+        return None
+    status = column["status"] if isinstance(column["status"], list) else [column["status"]]
+    demands = column.get("demands", ("status", "errorCode"))
+    code = column.get("errorCode", "") if "errorCode" in demands else ""
+    return RowOf(reply.name, tuple(status), code, column.get("body", ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import spec
 from conformance.checks import DOCUMENT_RULE
 from conformance.judge import accepts, answered, judge, workflow
 from conformance.match import Text, instant, parse, plain
-from conformance.wants import Document, Outcome, RowOf
+from conformance.wants import Document, Outcome, row_of
 
 from .moves import GET, START
 
@@ -70,7 +70,7 @@ class Oracle:
 
     def __init__(self, model: Model, contract: Contract) -> None:
         self.model, self._contract = model, contract
-        self._rows = {name: self._row(name) for name in model.spec.replies}
+        self._rows = {name: row_of(reply, SURFACE) for name, reply in model.spec.replies.items()}
 
     def documented(self, operation: str, saw: Observation) -> Finding | None:
         """
@@ -140,15 +140,6 @@ class Oracle:
         row = self._rows[name]
         wants = Outcome(self.model.accepts(name)) if row is None else row
         return judge(wants, saw, {}, self._contract)
-
-    def _row(self, name: str) -> RowOf | None:
-        column = self.model.spec.replies[name].surfaces.get(SURFACE)
-        if column is None:
-            return None
-        status = column["status"] if isinstance(column["status"], list) else [column["status"]]
-        demands = column.get("demands", ("status", "errorCode"))
-        code = column.get("errorCode", "") if "errorCode" in demands else ""
-        return RowOf(name, tuple(status), code, column.get("body", ""))
 
 
 @dataclass(slots=True)
