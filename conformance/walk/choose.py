@@ -28,6 +28,9 @@ LIFE = 24
 SETTLED, LOOKS, AGAIN = 0.65, 0.2, 0.01
 """How often an operation is followed by a wait for its effect, and how often by a get; how often all is seen again."""
 
+STAYS = 0.5
+"""How often the next operation is on the same instance, while nobody has waited for the effect of the last one: what
+lasts a short time only is met in no other way."""
 
 AIMED = 0.6
 """How often an operation is the first one of the shortest way to what was tried least."""
@@ -44,6 +47,7 @@ class Chooser:
         self._live: dict[str, Guesses] = {}
         self._asked: Counter[str] = Counter()
         self._serial = 0
+        self._last = ""
         self._slots = slots
         self._ops = tuple(operations(model))
         self._after = lru_cache(maxsize=4096)(self._next)
@@ -63,7 +67,7 @@ class Chooser:
         if self._chance.random() < AGAIN:
             yield from self._again()
             return
-        name = self._instance()
+        name = self._last = self._instance()
         op = self._op(name)
         yield Move("act", name, op)
         self._follow(name, op)
@@ -82,6 +86,8 @@ class Chooser:
             yield Move("later", name)
 
     def _instance(self) -> str:
+        if self._asked[self._last] and self._chance.random() < STAYS:
+            return self._last
         names = list(self._live)
         old = [name for name in names if self._chance.random() < 1 / (LIFE * self._slots)]
         for name in old[:1]:

@@ -24,7 +24,7 @@ from .choose import Chooser
 from .model import Model
 from .moves import book
 from .oracle import SURFACE, Oracle
-from .shrink import least
+from .shrink import ends, least
 from .tell import scenario
 from .walker import Place, Violation, Walker
 
@@ -90,7 +90,7 @@ def shrunk(place: Place, oracle: Oracle, violation: Violation, token: str) -> Vi
             best = found
         return same
 
-    least(violation.moves, fails)
+    least(next((moves for moves in ends(violation.moves) if fails(moves)), violation.moves), fails)
     return best
 
 

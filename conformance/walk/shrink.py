@@ -2,14 +2,21 @@
 Delta debugging: the least of a sequence that still fails.
 
 Rule 1: pure; whoever asks tells whether a candidate fails.
+Rule 2: what began with the last start is tried first: what came before it mattered, if at all, by the time it took,
+and that is never the same twice.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from .moves import START, Move
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+STARTS = 6
+"""So many of the last starts are tried as the beginning."""
 
 Item = TypeVar("Item")
 
@@ -33,3 +40,26 @@ def least(items: Sequence[Item], fails: Callable[[tuple[Item, ...]], bool]) -> t
         elif len(kept) == before:
             break
     return kept
+
+
+def ends(moves: Sequence[Move]) -> Iterator[tuple[Move, ...]]:
+    """
+    What to try first: what follows each of the last starts, the shortest first, as it was and with a wait for every
+    effect; then the whole.
+    """
+    starts = [index for index, move in enumerate(moves) if move.op.operation == START]
+    for begin in [*reversed(starts[-STARTS:]), 0]:
+        yield tuple(moves[begin:])
+        yield patient(moves[begin:])
+
+
+def patient(moves: Sequence[Move]) -> tuple[Move, ...]:
+    """
+    The moves with a wait for the effect of each operation but the last, where there was none.
+    """
+    found: list[Move] = []
+    for move, after in zip(moves, [*moves[1:], None], strict=True):
+        found.append(move)
+        if move.kind == "act" and after is not None and after.kind == "act":
+            found.append(Move("settle", move.instance))
+    return tuple(found)
