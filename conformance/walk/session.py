@@ -73,25 +73,59 @@ def walk(asked: Asked) -> int:
 def shrunk(place: Place, oracle: Oracle, violation: Violation, token: str) -> Violation:
     """
     The least of the moves that breaks the same rule again, each attempt on an ID of its own.
-    """
-    best, attempts = violation, 0
 
-    def fails(moves: tuple[Move, ...]) -> bool:
-        nonlocal best, attempts
-        attempts += 1
-        walker = Walker(place, oracle, f"{token}-{attempts}")
+    Where the walk's timing cannot be had again, the least of what its moves break at another time; where that is
+    nothing, the violation as it was.
+    """
+    tries = _Tries(place, oracle, token)
+    other = None
+    for moves in ends(violation.moves):
+        found = tries.walk(moves)
+        if found is not None and _alike(found, violation):
+            return tries.least(found)
+        other = other or found
+    return tries.least(other) if other else violation
+
+
+class _Tries:
+    """
+    Walks of some of the moves, again and again.
+    """
+
+    def __init__(self, place: Place, oracle: Oracle, token: str) -> None:
+        self._place, self._oracle, self._token = place, oracle, token
+        self._number = 0
+
+    def walk(self, moves: tuple[Move, ...]) -> Violation | None:
+        """
+        What these moves break.
+        """
+        self._number += 1
+        walker = Walker(self._place, self._oracle, f"{self._token}-{self._number}")
         found = walker.walk(moves)
         walker.sweep()
-        same = found is not None and (found.finding.rule, found.finding.kind) == (
-            violation.finding.rule,
-            violation.finding.kind,
-        )
-        if same and found is not None and len(found.moves) <= len(best.moves):
-            best = found
-        return same
+        return found
 
-    least(next((moves for moves in ends(violation.moves) if fails(moves)), violation.moves), fails)
-    return best
+    def least(self, violation: Violation) -> Violation:
+        """
+        The shortest that was seen to break the same rule.
+        """
+        best = violation
+
+        def fails(moves: tuple[Move, ...]) -> bool:
+            nonlocal best
+            found = self.walk(moves)
+            if found is None or not _alike(found, violation):
+                return False
+            best = found if len(found.moves) <= len(best.moves) else best
+            return True
+
+        least(violation.moves, fails)
+        return best
+
+
+def _alike(one: Violation, other: Violation) -> bool:
+    return (one.finding.rule, one.finding.kind) == (other.finding.rule, other.finding.kind)
 
 
 class _Clock:
@@ -162,14 +196,13 @@ class _Session:
         """
         Shrink a finding, write its scenario, and see whether it fails again.
         """
-        rule = violation.finding.rule
         small = shrunk(self._short, self._oracle, violation, self._at.tokens.next())
         path = self._asked.out / f"walk-{self._asked.seed}-{number}.yaml"
         text = scenario(small, self._oracle.model, self._requires)
-        again = self._again(text, path.name, rule)
+        again = self._again(text, path.name, small.finding.rule)
         if not again and small.moves != violation.moves:
             whole = scenario(violation, self._oracle.model, self._requires)
-            again = self._again(whole, path.name, rule)
+            again = self._again(whole, path.name, violation.finding.rule)
             text, small = (whole, violation) if again else (text, small)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -44,22 +44,21 @@ def least(items: Sequence[Item], fails: Callable[[tuple[Item, ...]], bool]) -> t
 
 def ends(moves: Sequence[Move]) -> Iterator[tuple[Move, ...]]:
     """
-    What to try first: what follows each of the last starts, the shortest first, as it was and with a wait for every
-    effect; then the whole.
+    What to try first: what follows each of the last starts, the shortest first; then the whole. Each as it was, with a
+    wait for all effects before the last operation, and with one after each.
     """
     starts = [index for index, move in enumerate(moves) if move.op.operation == START]
     for begin in [*reversed(starts[-STARTS:]), 0]:
-        yield tuple(moves[begin:])
-        yield patient(moves[begin:])
+        some = tuple(moves[begin:])
+        yield from dict.fromkeys((some, (*some[:-1], _wait(some[-1]), some[-1]), _patient(some)))
 
 
-def patient(moves: Sequence[Move]) -> tuple[Move, ...]:
-    """
-    The moves with a wait for the effect of each operation but the last, where there was none.
-    """
+def _wait(move: Move) -> Move:
+    return Move("settle", move.instance)
+
+
+def _patient(moves: Sequence[Move]) -> tuple[Move, ...]:
     found: list[Move] = []
-    for move, after in zip(moves, [*moves[1:], None], strict=True):
-        found.append(move)
-        if move.kind == "act" and after is not None and after.kind == "act":
-            found.append(Move("settle", move.instance))
+    for move in moves:
+        found += (move, _wait(move)) if move.kind == "act" else (move,)
     return tuple(found)
