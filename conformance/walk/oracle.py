@@ -69,15 +69,15 @@ class Oracle:
     """
 
     def __init__(self, model: Model, contract: Contract) -> None:
-        self.model, self._contract = model, contract
+        self.model, self.contract = model, contract
         self._rows = {name: row_of(reply, SURFACE) for name, reply in model.spec.replies.items()}
 
     def documented(self, operation: str, saw: Observation) -> Finding | None:
         """
         Whether the document lists the answer.
         """
-        wants = Document(self._contract.operation(operation).id)
-        return self._finding(DOCUMENT_RULE, "body", judge(wants, saw, {}, self._contract), ())
+        wants = Document(self.contract.operation(operation).id)
+        return self._finding(DOCUMENT_RULE, "body", judge(wants, saw, {}, self.contract), ())
 
     def explained(self, guesses: Iterable[Guess], op: Op, saw: Observation) -> Guesses:
         """
@@ -105,7 +105,7 @@ class Oracle:
         What is wrong with the answer to an operation in this state.
         """
         cell = self.model.cell(guess, op.operation)
-        outcome = judge(Outcome(self.model.accepts(cell.acts)), saw, {}, self._contract)
+        outcome = judge(Outcome(self.model.accepts(cell.acts)), saw, {}, self.contract)
         if not outcome.passed or cell.reply == spec.UNSPECIFIED:
             return self._certain(cell.reply_rule, "outcome", outcome, guess)
         row = self.model.spec.replies[cell.reply]
@@ -139,7 +139,7 @@ class Oracle:
     def _row_verdict(self, name: str, saw: Observation) -> Verdict:
         row = self._rows[name]
         wants = Outcome(self.model.accepts(name)) if row is None else row
-        return judge(wants, saw, {}, self._contract)
+        return judge(wants, saw, {}, self.contract)
 
 
 @dataclass(slots=True)

@@ -128,7 +128,11 @@ def _alike(one: Violation, other: Violation) -> bool:
     return (one.finding.rule, one.finding.kind) == (other.finding.rule, other.finding.kind)
 
 
-class _Clock:
+class Wall:
+    """
+    The clock on the wall, and its sleep.
+    """
+
     @staticmethod
     def now() -> float:
         return time.monotonic()
@@ -147,7 +151,7 @@ class _Session:
         self._oracle = Oracle(model, at.contract)
         scale = asked.options.scale
         connection = at.server.connection
-        base = Place(connection.ask, at.calls, _Clock(), at.server.probe, at.target.workflows)
+        base = Place(connection.ask, at.calls, Wall(), at.server.probe, at.target.workflows)
         self._place = replace(base, within=base.within * scale)
         self._short = replace(base, within=base.within * scale * SHORT)
         self._until = time.monotonic() + asked.seconds if asked.seconds else 0.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance.judge import accepts
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .model import Guesses
-    from .oracle import Instance, Oracle
+    from .oracle import Finding, Instance, Oracle
     from .walker import Place
 
 BURST = 2
@@ -92,17 +93,28 @@ class Rounds:
         before = instance.guesses
         after = explained(self._oracle, before, history)
         if wrong or not after:
-            return self._told(instance, before, shortest(self._oracle, before, history), wrong[0].why if wrong else "")
+            history = shortest(self._oracle, before, history)
+            return self._told(instance, before, history, wrong[0] if wrong else self._blamed(before, history))
         instance.resume(after, restarted=any(one.op.operation == START and accepts(one.saw) for one in history))
         finding = walker.settle(instance)
         if finding:
-            return self._told(instance, before, history, f"{finding.rule}: {finding.why}")
+            return self._told(instance, before, history, finding)
         return ""
 
-    @staticmethod
-    def _told(instance: Instance, before: Guesses, history: Sequence[Done], why: str) -> str:
+    def _blamed(self, before: Guesses, history: Sequence[Done]) -> Finding:
+        """
+        The rule that the last answer breaks, after whatever order explains the others.
+        """
+        last = max(history, key=lambda one: one.answered)
+        others = [one for one in history if one is not last]
+        left = explained(self._oracle, before, others) or before
+        found = self._oracle.blamed(min(self._oracle.model.settled(left)), last.op, last.saw)
+        return replace(found, why=f"no order of these operations explains their answers; of the last: {found.why}")
+
+    def _told(self, instance: Instance, before: Guesses, history: Sequence[Done], finding: Finding) -> str:
         states = " or ".join(sorted({one.state for one in before}))
-        lines = [f"{instance.id}: {why or 'no order of these operations explains their answers'}"]
+        rule = self._oracle.model.spec.rules[finding.rule]
+        lines = [f"{rule.id} ({rule.level}): {rule.statement}", f"  {instance.id}: {finding.why}"]
         lines.append(f"  it may have been in {states} before; seconds of request and answer:")
         first = min((one.asked for one in history), default=0.0)
         for one in sorted(history, key=lambda done: done.asked):
