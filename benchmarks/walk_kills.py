@@ -3,7 +3,7 @@ How many mutants of cells `walk` kills with its defaults over real sockets, seed
 
     python benchmarks/walk_kills.py [--seeds N=5] [--seconds S=30] [--jobs N] [-k TEXT]
 
-A mutant of a cell of PENDING or STALLED is walked on a server that holds that state, as the suite's cases of those are.
+A mutant of an operation's cell in PENDING or STALLED is walked on a server that holds that state, as the suite's cases of those are.
 Mutants that spec/equivalent_mutants.yaml lists are counted apart: nobody can tell them from a server that is right.
 """
 
@@ -36,6 +36,7 @@ from conformance.walk.session import Asked, Wall
 from conformance.walk.walker import Place, Walker
 
 FAMILY = "cell/"
+OPERATIONS = tuple(spec.load().machine.operations)
 PLAIN, HELD = "plain", ("PENDING", "STALLED")
 GALLERY = ("{python}", "-P", "-m", "reference_server", "--mutant", "every", "--dapr-http-port", "0", "--ready-json")
 
@@ -72,7 +73,7 @@ def hunt(url: str, mutant: mutants.Mutant, seed: int, seconds: float) -> Kill:
     """
     One walk with the defaults of the command line, for at most so many seconds.
     """
-    hold = next((state for state in HELD if f"/{state}." in mutant.name), PLAIN)
+    hold = next((state for state in HELD if any(f"/{state}.{name}/" in mutant.name for name in OPERATIONS)), PLAIN)
     judge = oracle(mutant.profile, hold)
     place = f"{url}/{quote(mutant.name, safe='')}/{hold}"
     connection = Http(place)
