@@ -3,7 +3,8 @@ How many mutants of cells `walk` kills with its defaults over real sockets, seed
 
     python benchmarks/walk_kills.py [--seeds N=5] [--seconds S=30] [--jobs N] [-k TEXT]
 
-A mutant of an operation's cell in PENDING or STALLED is walked on a server that holds that state, as the suite's cases of those are.
+A mutant of an operation's cell in PENDING or STALLED is walked on a server that holds that state, as the suite's cases
+of those are.
 Mutants that spec/equivalent_mutants.yaml lists are counted apart: nobody can tell them from a server that is right.
 """
 
