@@ -6,7 +6,6 @@ Rule 1: what only one command needs is imported by that command.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,10 +95,8 @@ def fuzz_command(seed: int, phases: tuple[str, ...], examples: int, **given: Any
     or the extra is missing. 3: could not run.
     """
     from .fuzzing import command  # noqa: PLC0415 - rule 1
-    from .plan import Selection  # noqa: PLC0415
 
-    one = replace(options(given), selection=Selection(surfaces=("http/v1.0",)))
-    raise SystemExit(command.run(one, command.Fuzzing(seed, phases, examples)))
+    raise SystemExit(command.run(options(given), command.Fuzzing(seed, phases, examples)))
 
 
 @click.command("mutants")
