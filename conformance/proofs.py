@@ -43,20 +43,23 @@ def walk_command(**given: Any) -> None:
 @click.command("minimize")
 @click.argument("scenario", type=click.Path(path_type=Path))
 @addressed
-@click.option("--surface", default="", metavar="S", help="The surface it fails on; http/v1.0 by default.")
+@click.option("--surface", default="", metavar="S", help="The surface it fails on; the first one by default.")
+@click.option("--row", default=None, metavar="LABEL", help="The row of its matrix; the first that fails by default.")
 @click.option("--rule", default="", metavar="ID", help="The rule it fails under; the first one by default.")
 @click.option(
     "-o", "output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it there too."
 )
-def minimize_command(scenario: Path, surface: str, rule: str, output: Path | None, **given: Any) -> None:
+def minimize_command(scenario: Path, **given: Any) -> None:
     """
     Reduce a failing scenario to the least that still fails under the same rule.
 
+    All its rows run on every surface; the first that fails is the one that is reduced.
     Exit code 0: done. 2: wrong options, or it does not fail. 3: could not run.
     """
-    from .minimize import minimize  # noqa: PLC0415 - rule 1
+    from .minimize import Asked, minimize  # noqa: PLC0415 - rule 1
 
-    raise SystemExit(minimize(scenario, options(given), rule, surface, output))
+    own = {key: given[key] for key in ("surface", "row", "rule", "output")}
+    raise SystemExit(minimize(scenario, Asked(options(given), **own)))
 
 
 @click.command("diff-run")
