@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+WALKS = 3
+"""Walks of diff-run, unless cases are chosen."""
+
+
 @click.command("walk")
 @addressed
 @click.option("--surface", default="", metavar="S", help="The surface to walk on; http/v1.0 by default.")
@@ -67,10 +71,13 @@ def minimize_command(scenario: Path, **given: Any) -> None:
 @click.argument("b")
 @selecting
 @click.option("-j", "jobs", type=click.IntRange(1, 256), default=None, metavar="N", help="Cases at a time, on each.")
+@click.option("--walks", type=click.IntRange(0), default=None, metavar="N", help="Walks; 3, or none of chosen cases.")
+@click.option("--steps", type=click.IntRange(1), default=100, metavar="N", help="Moves of a walk; 100 by default.")
+@click.option("--seed", type=click.IntRange(0), default=1, metavar="N", help="The same seed draws the same moves.")
 @reaching
-def diff_run_command(a: str, b: str, **given: Any) -> None:
+def diff_run_command(a: str, b: str, *, walks: int | None, steps: int, seed: int, **given: Any) -> None:
     """
-    Run the same cases against two servers and show only where they differ.
+    Run the same cases and walks against two servers and show only where they differ.
 
     A and B are addresses, or names or files of targets. Each difference says whether a rule of the spec speaks of it,
     and who keeps that rule; --profile says which spec, A's own by default. Exit code 0: no difference. 1: differences.
@@ -78,7 +85,10 @@ def diff_run_command(a: str, b: str, **given: Any) -> None:
     """
     from . import diffrun  # noqa: PLC0415 - rule 1
 
-    raise SystemExit(diffrun.run(options(given), a, b))
+    one = options(given)
+    chosen = one.selection.narrows_cases or one.scenarios
+    number = (0 if chosen else WALKS) if walks is None else walks
+    raise SystemExit(diffrun.run(one, a, b, diffrun.Asked(number, steps, seed)))
 
 
 @click.command("fuzz")

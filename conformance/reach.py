@@ -98,7 +98,15 @@ def reached(options: Options, surface: str = "") -> Iterator[Reached]:
     Raises UsageError where the options are wrong, CannotRun where the target cannot run.
     """
     chosen, token = chosen_target(options)
-    held = profile(chosen.profile)
+    with arrived(options, chosen, token, profile(chosen.profile), surface) as found:
+        yield found
+
+
+@contextmanager
+def arrived(options: Options, chosen: Target, token: str, held: spec.Spec, surface: str = "") -> Iterator[Reached]:
+    """
+    A target that was chosen, and perhaps started, for as long as the context lasts; it is held to `held`.
+    """
     contract = Contract(held.openapi)
     on = surface_of(surface, contract)
     with target.running(chosen) as started:
