@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import Phases, addressed, options, reaching, selecting
+from .options import Phases, addressed, options, reaching, selecting, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,11 +114,11 @@ def fuzz_command(seed: int, phases: tuple[str, ...], examples: int, **given: Any
 
 @click.command("mutants")
 @click.option("--mutant", "globs", multiple=True, metavar="GLOB", help="Which; all by default.")
-@click.option("-j", "jobs", type=click.IntRange(1, 256), default=32, metavar="N", help="Mutants at a time.")
+@click.option("-j", "jobs", type=click.IntRange(1, 256), default=None, metavar="N", help="Mutants at a time.")
 @click.option("--check", is_flag=True, help="Write nothing; fail where reports/mutants.md is not what comes out.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"), metavar="DIR")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the case that killed each mutant.")
-def mutants_command(*, globs: Sequence[str], jobs: int, check: bool, out: Path, as_json: bool) -> None:
+def mutants_command(*, globs: Sequence[str], jobs: int | None, check: bool, out: Path, as_json: bool) -> None:
     """
     Prove that every check can fail: run the cases against servers that are wrong in one way each.
 
@@ -126,7 +126,7 @@ def mutants_command(*, globs: Sequence[str], jobs: int, check: bool, out: Path, 
     """
     from . import kills  # noqa: PLC0415 - rule 1
 
-    raise SystemExit(kills.prove(globs, jobs, out, check=check, as_json=as_json))
+    raise SystemExit(kills.prove(globs, jobs or side_by_side(), out, check=check, as_json=as_json))
 
 
 COMMANDS = (walk_command, minimize_command, diff_run_command, fuzz_command, mutants_command)
