@@ -46,7 +46,8 @@ class Outcome:
     """
     What came of an attempt.
 
-    `failing` holds rule and reason of each failing check, `rules` each check's rule and result.
+    `failing` holds rule and reason of each failing check, `rules` each check's rule and result, `late` the rules of
+    checks that failed because a time was over.
     """
 
     result: str = "pass"
@@ -54,6 +55,7 @@ class Outcome:
     rule: str = ""
     failing: list[tuple[str, str]] = field(default_factory=list)
     rules: list[tuple[str, str]] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -105,6 +107,7 @@ def _execute(case: Case, steps: Steps, talk: Talk, outcome: Outcome, executed: s
             outcome.rules.append((check.rule, verdict.result))
             if not verdict.passed:
                 _failed(outcome, found)
+                outcome.late += [check.rule] * steps.late
                 ends = ends or check.ends or verdict.result == "error"
         if ends:
             return

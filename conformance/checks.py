@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .contract import Contract
     from .scenario import Row, Scenario, Step
 
-DOCUMENT_RULE = "WF-HTTP-009"
+DOCUMENT_RULE = spec.carrying("body")
 """The rule that an answer breaks which is not in the OpenAPI document."""
 
 

@@ -1,5 +1,5 @@
 """
-The same plan on two servers at once, and only where they differ.
+The same plan and the same walks on two servers, and only where they differ.
 
 Rule 1: both sides run as `run` does: the same plan, each with its own tokens, preflight and clean-up.
 Rule 2: what we start, we stop, also when a side hangs.
@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import load, session, target
+from .abreast.session import Abreast, Asked
 from .compare import SIDES, Comparison, groups
 from .connection import Http
 from .contract import Contract
 from .errors import CannotRun, UsageError
 from .plan import plan
 from .provenance import kit_version, spec_sha256
+from .reach import arrived
 from .record import Record
 from .report.text import clean, short
 from .run import LEAVING
@@ -57,7 +59,7 @@ class _Side:
     version: str = ""
 
 
-def run(options: Options, left: str, right: str) -> int:
+def run(options: Options, left: str, right: str, asked: Asked) -> int:
     """
     The whole of `workflow-conformance diff-run`; the exit code.
     """
@@ -72,7 +74,7 @@ def run(options: Options, left: str, right: str) -> int:
     began = time.monotonic()
     try:
         with Record(options.out / "diff-run.jsonl", secrets) as record:
-            return _Pair(held, planned, sides, record).go(began)
+            return _Pair(held, planned, sides, record).go(began, asked)
     except OSError as error:
         raise CannotRun(f"--out {options.out}: cannot be written: {error.strerror or error}") from None
 
@@ -114,8 +116,9 @@ class _Pair:
         self._events: queue.SimpleQueue[tuple[str, Event | None]] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._found: list[Event] = []
+        self._walks: Abreast | None = None
 
-    def go(self, began: float) -> int:
+    def go(self, began: float, asked: Asked) -> int:
         """
         From header to footer.
         """
@@ -126,6 +129,10 @@ class _Pair:
                     side.chosen = stack.enter_context(target.running(side.chosen))
                 self._record.write(self._header())
                 self._follow()
+                if asked.walks and not self._bad():
+                    self._walk(stack, asked)
+            except CannotRun as error:
+                reason = str(error)
             except KeyboardInterrupt:
                 reason = "interrupted"
                 self._leave()
@@ -146,6 +153,22 @@ class _Pair:
             if event["event"] == "header":
                 self._sides[name].version = event["target"]["version"]
             for difference in self._comparison.add(name, event):
+                self._found.append(difference)
+                self._record.write(difference)
+
+    def _walk(self, stack: ExitStack, asked: Asked) -> None:
+        """
+        Walk both sides, on the surfaces of the plan.
+        """
+        at = {
+            name: stack.enter_context(arrived(side.options, side.chosen, side.token, self._spec))
+            for name, side in self._sides.items()
+        }
+        self._walks = Abreast(at, self._plan.surfaces, max(side.options.scale for side in self._sides.values()))
+        try:
+            self._walks.walk(asked)
+        finally:
+            for difference in self._walks.found:
                 self._found.append(difference)
                 self._record.write(difference)
 
@@ -195,13 +218,19 @@ class _Pair:
             "command": sys.argv[1:],
         }
 
-    def _finish(self, reason: str, began: float) -> int:
-        bad = [
+    def _bad(self) -> str:
+        """
+        Which side could not run, and why.
+        """
+        return "; ".join(
             f"{name.upper()}: {side.footer.get('reason') or 'some of its cases could not run'}"
             for name, side in self._sides.items()
             if not side.footer.get("complete") or side.footer.get("exit") == 3  # noqa: PLR2004 - the exit code of run
-        ]
-        reason = reason or "; ".join(bad)
+        )
+
+    def _finish(self, reason: str, began: float) -> int:
+        reason = reason or self._bad()
+        walks = self._walks
         code = 3 if reason else 1 if self._found else 0
         says = sum(one["spec"] == "says" for one in self._found)
         footer = {
@@ -209,6 +238,11 @@ class _Pair:
             "complete": not reason,
             "reason": reason,
             "compared": self._comparison.compared,
+            "walks": {
+                "moves": walks.moves if walks else 0,
+                "left": walks.alike if walks else 0,
+                "passing": walks.passing if walks else 0,
+            },
             "differences": {"says": says, "silent": len(self._found) - says},
             "versions": {name: side.version for name, side in self._sides.items()},
             "seconds": round(time.monotonic() - began, 3),
@@ -225,23 +259,46 @@ def _text(found: Sequence[Event], footer: Event, header: Event, path: Any) -> It
     """
     Every difference as people read it, then one line for all.
     """
-    told = list(groups(found))
-    for one, where in told[:TOLD]:
+    told = [_block(one, where) for one, where in groups([one for one in found if one["event"] == "difference"])]
+    told += [_parting(one) for one in found if one["event"] == "walk_difference"]
+    for block in told[:TOLD]:
         yield ""
-        yield from _block(one, where)
+        yield from block
     if len(told) > TOLD:
         yield f"\n{len(told) - TOLD} more differences are in {path}"
     if footer["reason"]:
         yield f"\nINCOMPLETE: {clean(footer['reason'])}"
     counts = footer["differences"]
     number = counts["says"] + counts["silent"]
-    differ = f"{number} steps differ ({counts['says']} where the spec says, {counts['silent']} where it is silent)"
+    differ = f"{number} differences ({counts['says']} where the spec says, {counts['silent']} where it is silent)"
     yield f"\nA {header['a']['server']} and B {header['b']['server']}, profile {header['profile']}:"
-    yield f"{footer['compared']} cases compared, {differ if number else 'no difference'}; record {path}"
+    walks = footer["walks"]
+    moves = f" and {walks['moves']} moves" if walks["moves"] else ""
+    yield f"{footer['compared']} cases{moves} compared, {differ if number else 'no difference'}; record {path}"
+    if walks["left"]:
+        yield f"{walks['left']} instances were left: both do alike what the table does not know"
+    if walks["passing"]:
+        yield f"{walks['passing']} differences of walks did not show again and do not count"
 
 
 def _block(one: Event, where: Sequence[str]) -> Iterator[str]:
     yield where[0] if len(where) == 1 else f"{where[0]} and {len(where) - 1} more steps"
+    yield from _difference(one)
+
+
+def _parting(one: Event) -> Iterator[str]:
+    """
+    A difference of a walk: the cell it concerns, and the moves that lead there.
+    """
+    first, *others = [f"{cell['state']} x {cell['operation']}" for cell in one["cells"]]
+    what = "the answer" if one["kind"] == "answer" else "what both settle in"
+    more = f"; also in {', '.join(others)}" if others else ""
+    yield f"walk {one['walk']} of seed {one['seed']} on {one['surface']}: {first}: {what}{more}"
+    yield f"  moves: {', '.join(one['moves'])}"
+    yield from _difference(one)
+
+
+def _difference(one: Event) -> Iterator[str]:
     if one["request"]:
         yield f"  {clean(one['request'])}"
     for says in one["says"]:
@@ -259,3 +316,6 @@ def _kept(side: str) -> str:
         return "neither keeps it, each in its own way"
     other = next(one for one in SIDES if one != side)
     return f"{side.upper()} keeps it, {other.upper()} does not"
+
+
+__all__ = ["Asked", "run"]

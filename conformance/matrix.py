@@ -17,7 +17,7 @@ import spec
 from . import load, target
 from .contract import Contract
 from .errors import CannotRun, UsageError
-from .hunt import Ground, Kill, hunt, scour
+from .hunt import Ground, Kill, confirmed, hunt, scour
 from .identity import Tokens, run_token
 from .known import matches
 from .mutants import Mutant, equivalents, listed
@@ -107,7 +107,8 @@ def _hunted(
     chosen: Sequence[Mutant], ground: Ground, pool: ThreadPoolExecutor, told: Callable[[Kill], None]
 ) -> tuple[Kill, ...]:
     """
-    Each mutant against the cases that carry its rules; then those that no such case failed, against all the others.
+    Each mutant against the cases that carry its rules; then those that no such case failed, against all the others; in
+    the end, once all is quiet, the kills that were late once more.
     """
     known = equivalents()
     lives = next(one for one in chosen if one.name == LIVES)
@@ -120,6 +121,9 @@ def _hunted(
             waiting[kill.mutant] = scour(kill.mutant, ground, pool)
     for mutant, wait in waiting.items():
         kills[mutant.name] = wait()
+    late = [one for one in kills.values() if one.late]
+    for kill in pool.map(lambda one: confirmed(one, ground), late):  # these do little but wait: nothing is busy now
+        kills[kill.mutant.name] = kill
     told(kills[LIVES])
     return tuple(kills.values())
 

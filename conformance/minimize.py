@@ -1,5 +1,5 @@
 """
-A failing scenario -> the least one that still fails under the same rule.
+A failing scenario -> the least one that still fails under the same rule, with the same row and on the same surface.
 
 Rule 1: a candidate that is no scenario any more does not fail; only what was executed counts.
 Rule 2: steps go first, then instructions of scripts, then further checks.
@@ -9,7 +9,9 @@ Rule 3: a candidate must pass on the reference server, as the whole does: one th
 from __future__ import annotations
 
 import copy
+import itertools
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,39 +30,107 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .case import Outcome
+    from .plan import Case
     from .reach import Reached
 
 HEADER = "# yaml-language-server: $schema=https://workflow-conformance.dev/schemas/scenario.json\n"
 Data = dict[str, Any]
 
 
-def minimize(path: Path, options: Options, rule: str = "", surface: str = "", output: Path | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """
+    What the command line asks for. `row`: the label of a row of the matrix, nothing for the first that fails.
+    """
+
+    options: Options
+    rule: str = ""
+    surface: str = ""
+    row: str | None = None
+    output: Path | None = None
+
+
+def minimize(path: Path, asked: Asked) -> int:
     """
     The whole of `workflow-conformance minimize`; the exit code.
     """
     data = _read(path)
-    if rule and rule not in spec.load().rules:
-        raise UsageError(f"--rule {rule}: no such rule; `list rules` shows them all")
+    if asked.rule and asked.rule not in spec.load().rules:
+        raise UsageError(f"--rule {asked.rule}: no such rule; `list rules` shows them all")
     with ExitStack() as stack:
-        trial = _Trial(stack.enter_context(reached(options, surface)), path.name)
-        rule = _rule(trial.outcome(data, strict=True), rule, path)
-        control = _control(stack, options, surface, data, path.name)
+        trial = _Trial(stack.enter_context(reached(asked.options, asked.surface)), path.name)
+        trial.surfaces = (asked.surface,) if asked.surface else ()
+        case, rule = _failing(trial, data, asked, path)
+        trial.surfaces = (case.surface.name,)
+        one = _alone(data, case)
+        control = _control(stack, asked.options, case.surface.name, one, path.name)
         right = control.passes if control else _anything
         found = smallest(
-            data, lambda one: rule in trial.rules({**one, "rules": [rule]}) and right({**one, "rules": [rule]})
+            one, lambda tried: rule in trial.rules({**tried, "rules": [rule]}) and right({**tried, "rules": [rule]})
         )
         found["rules"] = [rule]
         if rule not in trial.rules(found):
             raise CannotRun(f"{path}: it does not fail each time; `run --repeat 20` shows how often")
-    shown = HEADER + written(found)
-    click.echo(shown, nl=False)
-    click.echo(f"{len(data['steps'])} -> {len(found['steps'])} steps, {rule}, {trial.count} attempts", err=True)
+    where = _where(case)
+    _show(f"{HEADER}# {rule} fails on {where}\n{written(found)}", asked.output)
+    click.echo(
+        f"{len(data['steps'])} -> {len(found['steps'])} steps, {rule}, {where}, {trial.count} attempts", err=True
+    )
+    return 0
+
+
+def _show(text: str, output: Path | None) -> None:
+    click.echo(text, nl=False)
     if output is not None:
         try:
-            output.write_text(shown, encoding="utf-8")
+            output.write_text(text, encoding="utf-8")
         except OSError as error:
             raise UsageError(f"-o {output}: cannot be written: {error.strerror or error}") from None
-    return 0
+
+
+def _failing(trial: _Trial, data: Data, asked: Asked, path: Path) -> tuple[Case, str]:
+    """
+    The first case that fails, and the rule that it is minimized under.
+    """
+    cases = trial.cases(data)
+    chosen = [case for case in cases if asked.row in (None, case.row.label)]
+    if not chosen:
+        labels = ", ".join(dict.fromkeys(case.row.label or "(none)" for case in cases))
+        raise UsageError(f"--row {asked.row}: {path} has no such row; there are {labels}")
+    seen = []
+    for case in chosen:
+        outcome = trial.executed(case)
+        failing = [rule for rule, _ in outcome.failing]
+        if outcome.result == "fail" and asked.rule in ("", *failing):
+            return case, asked.rule or outcome.rule
+        if outcome.result != "pass":
+            under = f"it fails under {', '.join(failing)}" if failing else outcome.cause
+            seen.append(f"{_where(case)}: {under}")
+    if asked.rule and seen:
+        raise UsageError(f"{path}: it does not fail under {asked.rule}; {seen[0]}")
+    why = f": {seen[0]}" if seen else f" in any of {len(chosen)} cases"
+    raise UsageError(f"{path}: it does not fail here{why}; there is nothing to minimize")
+
+
+def _where(case: Case) -> str:
+    return f"{case.surface.name}{f', row {case.row.label}' if case.row.label else ''}"
+
+
+def _alone(data: Data, case: Case) -> Data:
+    """
+    A scenario with one row of its matrix.
+    """
+    axes = [
+        [(key, {label: value} if isinstance(axis, dict) else [value]) for label, value in _entries(axis)]
+        for key, axis in data.get("matrix", {}).items()
+    ]
+    rows = list(itertools.product(*axes))
+    number = next(index for index, row in enumerate(case.scenario.rows) if row is case.row)
+    return {**data, "matrix": dict(rows[number])} if axes else data
+
+
+def _entries(axis: Any) -> list[tuple[Any, Any]]:
+    return list(axis.items()) if isinstance(axis, dict) else [(value, value) for value in axis]
 
 
 def smallest(data: Data, fails: Callable[[Data], bool]) -> Data:
@@ -71,7 +141,7 @@ def smallest(data: Data, fails: Callable[[Data], bool]) -> Data:
     found = {**data, "steps": list(steps)}
     for place in list(_lists(found["steps"])):
         found = _fewer(found, place, fails)
-    for key in ("instances", "tags"):
+    for key in ("instances", "tags", "matrix"):
         candidate = {name: value for name, value in found.items() if name != key}
         if key in found and fails(candidate):
             found = candidate
@@ -123,6 +193,7 @@ def _control(stack: ExitStack, options: Options, surface: str, data: Data, name:
         return None
     same = Options(profile=options.profile, scale=options.scale)
     control = _Trial(stack.enter_context(reached(same, surface)), name)
+    control.surfaces = (surface,)
     if control.passes(data):
         return control
     click.echo("the reference server does not pass this scenario either: what is left may be wrong by itself", err=True)
@@ -136,48 +207,51 @@ def _anything(data: Data) -> bool:
 
 class _Trial:
     """
-    Executes candidates.
+    Executes candidates, on `surfaces` or on all.
     """
 
     def __init__(self, place: Reached, name: str) -> None:
         self._place, self._name, self.count = place, name, 0
+        self.surfaces: tuple[str, ...] = ()
 
     def rules(self, data: Data) -> list[str]:
         """
         The rules that a candidate breaks; none where it is no scenario.
         """
-        outcome = self.outcome(data)
+        outcome = self._outcome(data)
         return [rule for rule, _ in outcome.failing] if outcome and outcome.result == "fail" else []
 
     def passes(self, data: Data) -> bool:
         """
         Whether a candidate passes, whatever it says that it is about.
         """
-        found = self.outcome(data)
+        found = self._outcome(data)
         return found is not None and found.result == "pass"
 
-    def outcome(self, data: Data, *, strict: bool = False) -> Outcome | None:
+    def cases(self, data: Data) -> tuple[Case, ...]:
         """
-        What executing it comes to; None where it is no scenario.
+        Every case of a scenario. Raises BadFiles where it is none.
         """
         try:
-            case = self._place.case(HEADER + written(data), self._name)
-        except (BadFiles, spec.BadFile) as error:
-            if strict:
-                raise BadFiles(getattr(error, "problems", [str(error)])) from None
-            return None
+            return self._place.cases(HEADER + written(data), self._name, self.surfaces)
+        except spec.BadFile as error:
+            raise BadFiles([str(error)]) from None
+
+    def executed(self, case: Case) -> Outcome:
+        """
+        What executing a case comes to.
+        """
         self.count += 1
         return self._place.executed(case)
 
-
-def _rule(outcome: Outcome | None, asked: str, path: Path) -> str:
-    if outcome is None or outcome.result != "fail":
-        why = f": {outcome.cause}" if outcome and outcome.cause else ""
-        raise UsageError(f"{path}: it does not fail here{why}; there is nothing to minimize")
-    failing = [rule for rule, _ in outcome.failing]
-    if asked and asked not in failing:
-        raise UsageError(f"{path}: it does not fail under {asked}; it fails under {', '.join(failing)}")
-    return asked or outcome.rule
+    def _outcome(self, data: Data) -> Outcome | None:
+        """
+        What a candidate comes to; None where it is no scenario.
+        """
+        try:
+            return self.executed(self.cases(data)[0])
+        except BadFiles:
+            return None
 
 
 def _read(path: Path) -> Data:

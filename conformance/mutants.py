@@ -24,13 +24,15 @@ _SECONDS = 30.0
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """
-    A mutant as the server lists it: its name, the rules it breaks, and the profile it is a server of.
+    A mutant as the server lists it: its name, the rules it breaks, and the profile it is a server of; `withholds`: that
+    no answer comes is what is wrong with it.
     """
 
     name: str
     rules: tuple[str, ...]
     means: str
     profile: str
+    withholds: bool = False
 
 
 def listed() -> tuple[Mutant, ...]:
@@ -43,7 +45,9 @@ def listed() -> tuple[Mutant, ...]:
     if done.returncode:
         raise CannotRun(f"the reference server does not list its mutants: {done.stderr.strip()[-400:]}")
     found = map(json.loads, done.stdout.splitlines())
-    return tuple(Mutant(one["name"], tuple(one["rules"]), one["means"], one["profile"]) for one in found)
+    return tuple(
+        Mutant(one["name"], tuple(one["rules"]), one["means"], one["profile"], one["withholds"]) for one in found
+    )
 
 
 def equivalents() -> Mapping[str, str]:

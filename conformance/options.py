@@ -185,6 +185,13 @@ def addressed(command: Callable[..., Any]) -> Callable[..., Any]:
     return reaching(command)
 
 
+def side_by_side() -> int:
+    """
+    How much runs at a time unless somebody says so: most of it waits, so that a core carries sixteen.
+    """
+    return min(32, 16 * (os.cpu_count() or 1))
+
+
 def options(given: dict[str, Any]) -> Options:
     """
     What a command that asks a server was given; from here on SIGTERM ends cleanly, as Ctrl-C does.
@@ -202,7 +209,7 @@ def options(given: dict[str, Any]) -> Options:
         target=given.get("target", ""),
         profile=given["profile"],
         selection=narrowed,
-        jobs=given.get("jobs") or min(32, 16 * (os.cpu_count() or 1)),
+        jobs=given.get("jobs") or side_by_side(),
         scale=given["scale"],
         token=given["api_token"],
         headers=dict(given["headers"]),

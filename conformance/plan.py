@@ -87,7 +87,14 @@ class Selection:
         """
         Whether cases may be left out.
         """
-        return bool(self.surfaces or self.names or self.rules or self.tags or self.shard != (1, 1))
+        return bool(self.surfaces or self.narrows_cases)
+
+    @property
+    def narrows_cases(self) -> bool:
+        """
+        Whether cases of a surface may be left out.
+        """
+        return bool(self.names or self.rules or self.tags or self.shard != (1, 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,19 @@ Rule 1: what only one command needs is imported by that command.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import Phases, addressed, options, reaching, selecting
+from .options import Phases, addressed, options, reaching, selecting, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+WALKS = 3
+"""Walks of diff-run, unless cases are chosen."""
 
 
 @click.command("walk")
@@ -44,20 +47,23 @@ def walk_command(**given: Any) -> None:
 @click.command("minimize")
 @click.argument("scenario", type=click.Path(path_type=Path))
 @addressed
-@click.option("--surface", default="", metavar="S", help="The surface it fails on; http/v1.0 by default.")
+@click.option("--surface", default="", metavar="S", help="The surface it fails on; the first one by default.")
+@click.option("--row", default=None, metavar="LABEL", help="The row of its matrix; the first that fails by default.")
 @click.option("--rule", default="", metavar="ID", help="The rule it fails under; the first one by default.")
 @click.option(
     "-o", "output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it there too."
 )
-def minimize_command(scenario: Path, surface: str, rule: str, output: Path | None, **given: Any) -> None:
+def minimize_command(scenario: Path, **given: Any) -> None:
     """
     Reduce a failing scenario to the least that still fails under the same rule.
 
+    All its rows run on every surface; the first that fails is the one that is reduced.
     Exit code 0: done. 2: wrong options, or it does not fail. 3: could not run.
     """
-    from .minimize import minimize  # noqa: PLC0415 - rule 1
+    from .minimize import Asked, minimize  # noqa: PLC0415 - rule 1
 
-    raise SystemExit(minimize(scenario, options(given), rule, surface, output))
+    own = {key: given[key] for key in ("surface", "row", "rule", "output")}
+    raise SystemExit(minimize(scenario, Asked(options(given), **own)))
 
 
 @click.command("diff-run")
@@ -65,10 +71,13 @@ def minimize_command(scenario: Path, surface: str, rule: str, output: Path | Non
 @click.argument("b")
 @selecting
 @click.option("-j", "jobs", type=click.IntRange(1, 256), default=None, metavar="N", help="Cases at a time, on each.")
+@click.option("--walks", type=click.IntRange(0), default=None, metavar="N", help="Walks; 3, or none of chosen cases.")
+@click.option("--steps", type=click.IntRange(1), default=100, metavar="N", help="Moves of a walk; 100 by default.")
+@click.option("--seed", type=click.IntRange(0), default=1, metavar="N", help="The same seed draws the same moves.")
 @reaching
-def diff_run_command(a: str, b: str, **given: Any) -> None:
+def diff_run_command(a: str, b: str, *, walks: int | None, steps: int, seed: int, **given: Any) -> None:
     """
-    Run the same cases against two servers and show only where they differ.
+    Run the same cases and walks against two servers and show only where they differ.
 
     A and B are addresses, or names or files of targets. Each difference says whether a rule of the spec speaks of it,
     and who keeps that rule; --profile says which spec, A's own by default. Exit code 0: no difference. 1: differences.
@@ -76,7 +85,10 @@ def diff_run_command(a: str, b: str, **given: Any) -> None:
     """
     from . import diffrun  # noqa: PLC0415 - rule 1
 
-    raise SystemExit(diffrun.run(options(given), a, b))
+    one = options(given)
+    chosen = one.selection.narrows_cases or one.scenarios
+    number = (0 if chosen else WALKS) if walks is None else walks
+    raise SystemExit(diffrun.run(one, a, b, diffrun.Asked(number, steps, seed)))
 
 
 @click.command("fuzz")
@@ -96,19 +108,17 @@ def fuzz_command(seed: int, phases: tuple[str, ...], examples: int, **given: Any
     or the extra is missing. 3: could not run.
     """
     from .fuzzing import command  # noqa: PLC0415 - rule 1
-    from .plan import Selection  # noqa: PLC0415
 
-    one = replace(options(given), selection=Selection(surfaces=("http/v1.0",)))
-    raise SystemExit(command.run(one, command.Fuzzing(seed, phases, examples)))
+    raise SystemExit(command.run(options(given), command.Fuzzing(seed, phases, examples)))
 
 
 @click.command("mutants")
 @click.option("--mutant", "globs", multiple=True, metavar="GLOB", help="Which; all by default.")
-@click.option("-j", "jobs", type=click.IntRange(1, 256), default=32, metavar="N", help="Mutants at a time.")
+@click.option("-j", "jobs", type=click.IntRange(1, 256), default=None, metavar="N", help="Mutants at a time.")
 @click.option("--check", is_flag=True, help="Write nothing; fail where reports/mutants.md is not what comes out.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"), metavar="DIR")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the case that killed each mutant.")
-def mutants_command(*, globs: Sequence[str], jobs: int, check: bool, out: Path, as_json: bool) -> None:
+def mutants_command(*, globs: Sequence[str], jobs: int | None, check: bool, out: Path, as_json: bool) -> None:
     """
     Prove that every check can fail: run the cases against servers that are wrong in one way each.
 
@@ -116,7 +126,7 @@ def mutants_command(*, globs: Sequence[str], jobs: int, check: bool, out: Path, 
     """
     from . import kills  # noqa: PLC0415 - rule 1
 
-    raise SystemExit(kills.prove(globs, jobs, out, check=check, as_json=as_json))
+    raise SystemExit(kills.prove(globs, jobs or side_by_side(), out, check=check, as_json=as_json))
 
 
 COMMANDS = (walk_command, minimize_command, diff_run_command, fuzz_command, mutants_command)

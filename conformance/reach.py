@@ -24,7 +24,7 @@ from .session import reached as chosen_target
 from .talk import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from .case import Outcome
     from .exchange import Observation
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Reached:
     """
-    A server that answers and completes a kit workflow, on one surface.
+    A server that answers and completes a kit workflow. `surface` and `calls` are those that were asked for, `versions`
+    the calls of every version of the API.
     """
 
     target: Target
@@ -44,6 +45,7 @@ class Reached:
     surface: str
     server: Server
     calls: Calls
+    versions: Mapping[str, Calls]
     tokens: Tokens
     facts: Facts
     ask: Callable[..., Observation]
@@ -52,20 +54,26 @@ class Reached:
         """
         The first case of a scenario on this surface. Raises BadFiles where it is wrong or has none here.
         """
+        return self.cases(text, name, (self.surface,))[0]
+
+    def cases(self, text: str, name: str, surfaces: tuple[str, ...] = ()) -> tuple[Case, ...]:
+        """
+        Every case of a scenario on some surfaces, or on all. Raises BadFiles where it is wrong or has none here.
+        """
         document = spec.read(text, name)
         found = load.read(document, name, load.vocabulary())
         able = self.target.capable(token=False)
-        planned = plan.plan([found], self.held, self.contract, plan.Selection((self.surface,)), able)
+        planned = plan.plan([found], self.held, self.contract, plan.Selection(surfaces), able)
         if not planned.cases:
             why = planned.unsupported[0][1] if planned.unsupported else "it does not apply to this profile and surface"
             raise BadFiles([f"{name}:1:1: no case to execute: {why}"])
-        return planned.cases[0]
+        return planned.cases
 
     def executed(self, case: Case) -> Outcome:
         """
         What one attempt at a case comes to. Raises CannotRun when the server is gone.
         """
-        outcome = attempt(case, 1, self.server, self.calls, self.facts)
+        outcome = attempt(case, 1, self.server, self.versions[case.surface.version], self.facts)
         if self.server.gone:
             raise CannotRun(self.server.gone)
         return outcome
@@ -90,7 +98,15 @@ def reached(options: Options, surface: str = "") -> Iterator[Reached]:
     Raises UsageError where the options are wrong, CannotRun where the target cannot run.
     """
     chosen, token = chosen_target(options)
-    held = profile(chosen.profile)
+    with arrived(options, chosen, token, profile(chosen.profile), surface) as found:
+        yield found
+
+
+@contextmanager
+def arrived(options: Options, chosen: Target, token: str, held: spec.Spec, surface: str = "") -> Iterator[Reached]:
+    """
+    A target that was chosen, and perhaps started, for as long as the context lasts; it is held to `held`.
+    """
     contract = Contract(held.openapi)
     on = surface_of(surface, contract)
     with target.running(chosen) as started:
@@ -107,7 +123,11 @@ def _reached(  # noqa: PLR0913, PLR0917 - what it is put together from
     options: Options, started: Target, held: spec.Spec, contract: Contract, on: plan.Surface, connection: Http
 ) -> Reached:
     tokens = Tokens(run_token(secrets.choice))
-    calls = Calls(contract, connection.url, on.version, component=started.component, workflows=started.workflows)
+    versions = {
+        version: Calls(contract, connection.url, version, component=started.component, workflows=started.workflows)
+        for version in contract.versions
+    }
+    calls = versions[on.version]
     server = Server(connection, contract, connection.url, lambda _: None, lambda: True, scale=options.scale)
     ask = asking(server, calls)
     server.probe = lambda: alive(ask, calls, tokens.next() + "-probe", options.scale)
@@ -115,4 +135,4 @@ def _reached(  # noqa: PLR0913, PLR0917 - what it is put together from
     ended = frozenset(state.reported[on.kind] for state in held.machine.states.values() if state.terminal)
     wait = CLEANING * options.scale
     facts = Facts(Allocator(lambda identity: sweep(ask, calls, identity, ended, wait)), tokens.next, ended)
-    return Reached(started, held, contract, on.name, server, calls, tokens, facts, ask)
+    return Reached(started, held, contract, on.name, server, calls, versions, tokens, facts, ask)

@@ -34,7 +34,8 @@ FIRST, SLOWER, LONGEST = 0.005, 1.6, 0.25
 
 class Steps:
     """
-    Executes the steps of one attempt at one case. `known` holds IDs and bound values.
+    Executes the steps of one attempt at one case. `known` holds IDs and bound values; `late` says that the last step
+    waited for something until its time was over.
     """
 
     def __init__(self, talk: Talk, known: MutableMapping[str, Any]) -> None:
@@ -42,12 +43,14 @@ class Steps:
         self._contract = talk.server.contract
         self._scale = talk.server.scale
         self.started: set[str] = set()
+        self.late = False
 
     def run(self, planned: Planned) -> Iterator[Found]:
         """
         Every check of a step with its verdict.
         """
         self._talk.check_time()
+        self.late = False
         verb = planned.step.verb
         if verb == "restart":
             self._restart()
@@ -106,6 +109,7 @@ class Steps:
             if settled is not stays or last:
                 break
         if not stays:
+            self.late = not settled
             self._finish(planned, saw, number, found)
         yield from found.values()
 

@@ -45,6 +45,7 @@ __all__ = [
     "Spec",
     "SpecError",
     "State",
+    "carrying",
     "divergences",
     "document",
     "load",
@@ -77,6 +78,19 @@ def profiles() -> tuple[str, ...]:
     """
     names = sorted(entry.name.removesuffix(".yaml") for entry in _folder().joinpath("profiles").iterdir())
     return tuple(sorted(names, key=lambda name: name != DEFAULT_PROFILE))
+
+
+@cache
+def carrying(checks: str) -> str:
+    """
+    The ID of the one rule that the kit's own checks of a kind carry: `carries` in a file of rules/.
+
+    Raises SpecError where no rule does, or several do.
+    """
+    found = [rule.id for rule in _rules().values() if rule.carries == checks]
+    if len(found) != 1:
+        raise SpecError(f"one rule must carry {checks}; there are {len(found)}")
+    return found[0]
 
 
 @cache
@@ -222,6 +236,7 @@ def _rules() -> Mapping[str, Rule]:
                 profiles=tuple(fields.get("profiles", ())),
                 since=str(fields.get("since", "1.15")),
                 reply=fields.get("reply", ""),
+                carries=fields.get("carries", ""),
                 excluded=fields.get("excluded", ""),
             )
     return rules

@@ -129,7 +129,8 @@ class Reply:
 @dataclass(frozen=True, slots=True)
 class Rule:
     """
-    One demand. `reply` names the row that a refusal under this rule shows, where no cell does.
+    One demand. `reply` names the row that a refusal under this rule shows, where no cell does; `carries` the checks
+    that the kit makes by itself, with no scenario that names the rule, empty for most.
 
     `excluded` is the reason why nothing can observe it, empty for a rule that is checked.
     `profiles` is empty for a rule that holds in every profile.
@@ -143,6 +144,7 @@ class Rule:
     profiles: tuple[str, ...]
     since: str
     reply: str
+    carries: str
     excluded: str
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 import yaml
 
+import spec
 from conformance.believe import nowhere, settled
 from conformance.contract import encode
 
@@ -24,8 +25,6 @@ from .document import holds, operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-    import spec
 
     from .broken import Broken
 
@@ -35,7 +34,6 @@ ROUTE, BODY, ANY = "route.unknown", "body.malformed", "refused.any"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 """Methods that reach a server's routes; what answers others is often not the server itself."""
 
-UNCHANGED = "WF-HTTP-017"
 INSTANCE = "instanceID"
 
 
@@ -167,19 +165,20 @@ def _unwritable(text: str) -> bool:
 
 def _scenario(case: Broken, step: Mapping[str, Any], rule: str, held: spec.Spec) -> str:
     machine = held.machine
+    unchanged = spec.carrying("unchanged")
     runs = settled(machine, machine.cell(nowhere(machine), "start"))
     script = {"workflow": "ConformanceScript", "input": {"do": [{"wait_event": "go"}]}, "as": "wf"}
     steps = [
         {"start": script},
         {"eventually": {"get": "wf", "expect": {"runtimeStatus": runs}}},
         step,
-        {"stays": {"get": "wf", "expect": {"runtimeStatus": runs}, "for": 0.05}, "rule": UNCHANGED},
+        {"stays": {"get": "wf", "expect": {"runtimeStatus": runs}, "for": 0.05}, "rule": unchanged},
     ]
     about = f"{case.operation} by {case.method}: {case.about}"
     data = {
         "version": 1,
         "title": about if about.isprintable() else about.encode("unicode_escape").decode(),
-        "rules": [rule, UNCHANGED],
+        "rules": [rule, unchanged],
         "tags": ["fuzz"],
         "surfaces": ["http"],
         "steps": steps,

@@ -152,7 +152,7 @@ def test_a_rule_of_the_spec_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     The level, statement and source of the rule stand in the block.
     """
-    rule = spec.Rule("WF-NO-SUCH-001", "MUST", "A thing\n  is so.", "docs, page 1", ("http",), (), "1.15", "", "")
+    rule = spec.Rule("WF-NO-SUCH-001", "MUST", "A thing\n  is so.", "docs, page 1", ("http",), (), "1.15", "", "", "")
     known = spec.load("dapr-1.18")
     changed = spec.Spec(known.profile, known.machine, known.replies, {rule.id: rule}, known.openapi, known.workflows)
     monkeypatch.setattr(spec, "load", lambda _: changed)

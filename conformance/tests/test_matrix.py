@@ -4,11 +4,16 @@ The kill matrix: a sample of mutants, the controls, and what makes a run worthle
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from conformance import killed, kills, matrix, mutants, nulls
+from conformance import hunt, killed, kills, matrix, mutants, nulls, options
+from conformance.case import Outcome
 from conformance.errors import CannotRun, UsageError
-from conformance.hunt import Kill, order
+from conformance.hunt import Kill, judged, order
 from conformance.matrix import Matrix
 from conformance.mutants import Mutant
 
@@ -21,13 +26,17 @@ def kill(name: str, verdict: str, rules: tuple[str, ...] = ("WF-GET-001",)) -> K
 
 def test_a_sample_of_mutants_dies_for_the_right_reason() -> None:
     """
-    Each is killed by a check that carries a rule it breaks, and the controls do what they must.
+    Each is killed by a check that carries a rule it breaks, and the controls do what they must; a lost event is late
+    first, and confirmed.
     """
-    found = matrix.run(SAMPLE, jobs=16)
+    first: list[Kill] = []
+    found = matrix.run(SAMPLE, jobs=16, told=first.append)
 
     assert {one.mutant.name for one in found.of("killed")} == set(SAMPLE)
     assert all(one.rule in one.mutant.rules for one in found.of("killed"))
     assert not found.problems()
+    assert any(one.late for one in first if one.mutant.name == "event/lost")
+    assert not any(one.late for one in found.kills)
 
 
 def test_a_glob_that_means_nothing_is_told() -> None:
@@ -90,6 +99,67 @@ def test_every_equivalent_means_a_mutant() -> None:
     names = [one.name for one in mutants.listed()]
 
     assert all(any(matrix.matches(glob, name) for name in names) for glob in mutants.equivalents())
+
+
+def outcome(result: str, *rules: str, late: bool = False) -> Outcome:
+    failing = [(rule, "why") for rule in rules] if result == "fail" else []
+    return Outcome(result, "cause", rules[0], failing, [(one, result) for one in rules], list(rules) if late else [])
+
+
+@pytest.mark.parametrize(
+    ("came", "withholds", "verdict", "late"),
+    [
+        (outcome("fail", "WF-GET-001"), False, "killed", False),
+        (outcome("fail", "WF-GET-003", "WF-GET-001"), False, "killed", False),
+        (outcome("fail", "WF-GET-003"), False, "killed_otherwise", False),
+        (outcome("error", "WF-GET-001"), False, "killed_otherwise", False),
+        (outcome("error", "WF-GET-001"), True, "killed", False),
+        (outcome("fail", "WF-GET-001", late=True), False, "killed", True),
+        (outcome("pass", "WF-GET-001"), False, "survived", False),
+    ],
+)
+def test_only_a_comparison_that_failed_kills(came: Any, withholds: Any, verdict: Any, late: Any) -> None:
+    """
+    That no answer came proves nothing, unless the mutant withholds it; an effect that was awaited in vain is late.
+    """
+    mutant = Mutant("a/b", ("WF-GET-001",), "m", "dapr-1.18", withholds)
+    found = judged(mutant, matrix.cases()[0], came, 1)
+
+    assert (found.verdict, found.late) == (verdict, late)
+
+
+@pytest.mark.parametrize(
+    ("hunts", "verdict", "number"),
+    [
+        ([("killed", "one", True)], "killed", 1),
+        ([("killed", "two", False)], "killed", 1),
+        ([("survived", "", False)], "survived", 1),
+        ([("killed", "two", True), ("killed", "two", True)], "killed", 2),
+        ([("killed", "two", True), ("killed", "one", True), ("killed", "two", True)], "survived", 3),
+    ],
+)
+def test_a_late_kill_must_happen_again(monkeypatch: Any, hunts: Any, verdict: str, number: int) -> None:
+    """
+    In the same case, or in time; what is late here and late there was the machine.
+    """
+    waiting = [replace(kill("a/b", what), case=case, late=late) for what, case, late in hunts]
+    done: list[Kill] = []
+    monkeypatch.setattr(hunt, "hunt", lambda *_: done.append(waiting[len(done)]) or done[-1])
+    found = hunt.confirmed(replace(kill("a/b", "killed"), case="one", late=True), None)  # type: ignore[arg-type]
+
+    assert (found.verdict, found.late, len(done)) == (verdict, False, number)
+
+
+def test_how_many_at_a_time_depends_on_the_cores(monkeypatch: Any) -> None:
+    """
+    Sixteen a core, as most of them wait, and no more than 32.
+    """
+    found = []
+    for cores in (1, 2, 96):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        found.append(options.side_by_side())
+
+    assert found == [16, 32, 32]
 
 
 @pytest.mark.parametrize("kind", nulls.ANSWERS)

@@ -64,7 +64,8 @@ def _listed() -> Iterator[Mutant]:
     for fields_ in spec.document("mutants.yaml").data["faults"]:
         fault = code[fields_["name"]] if fields_["name"] in code else Fault(data=_overlay(fields_))
         profile = fields_.get("profile", spec.DEFAULT_PROFILE)
-        yield Mutant(fields_["name"], tuple(fields_["rules"]), fields_["means"], fault, profile)
+        withholds = fields_.get("withholds", False)
+        yield Mutant(fields_["name"], tuple(fields_["rules"]), fields_["means"], fault, profile, withholds)
 
 
 def _overlay(fields_: Mapping[str, Any]) -> Callable[[Spec], Spec]:

@@ -47,7 +47,8 @@ class Fault:
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """
-    A server with a fault, and the rules that it breaks; a check that carries one of them must fail.
+    A server with a fault, and the rules that it breaks; a check that carries one of them must fail. `withholds`: it
+    gives no answer, and that none comes is the failure.
     """
 
     name: str
@@ -55,12 +56,19 @@ class Mutant:
     means: str
     fault: Fault
     profile: str = spec.DEFAULT_PROFILE
+    withholds: bool = False
 
     def as_line(self) -> dict[str, Any]:
         """
         What is listed of it.
         """
-        return {"name": self.name, "rules": list(self.rules), "means": self.means, "profile": self.profile}
+        return {
+            "name": self.name,
+            "rules": list(self.rules),
+            "means": self.means,
+            "profile": self.profile,
+            "withholds": self.withholds,
+        }
 
 
 def with_cell(state: str, event: str, condition: str = "", **changes: Any) -> Callable[[Spec], Spec]:

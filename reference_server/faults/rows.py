@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from spec import Reply, Spec
 
 SURFACE = "http"
-DOCUMENT_RULE = "WF-HTTP-009"
 _REFUSED = (400, 404, 409, 500)
 _ACCEPTED = (200, 202)
 
@@ -38,19 +37,20 @@ def _row(row: Reply, column: dict[str, Any]) -> Iterator[Mutant]:
         return Mutant(f"row/{row.name}/{kind}", rules, means, Fault(data=overlay), _profile(row))
 
     choice = _ACCEPTED if row.outcome == "accepted" else _REFUSED
+    document = spec.carrying("body")
     status = next(one for one in choice if one != column["status"])
     demands = column.get("demands", ("status", "errorCode"))
     yield made("status", (row.rule,), f"has the status {status}", status=status)
     if "message" not in column:
         body = "Empty" if column["body"] != "Empty" else "StartResponse"
-        yield made("body", (row.rule, DOCUMENT_RULE), f"has the body of {body}", body=body)
+        yield made("body", (row.rule, document), f"has the body of {body}", body=body)
         return
     if "errorCode" in column and "errorCode" in demands:
         yield made("code", (row.rule,), "has another error code", errorCode="ERR_OTHER")
     if "errorCode" in column and row.rule in _cellular():
-        yield made("no_code", (DOCUMENT_RULE,), "has a code that is none", errorCode="other")
-        yield made("no_message", (DOCUMENT_RULE,), "has an empty message", message="")
-        yield made("media", (DOCUMENT_RULE,), "comes as plain text", media="text/html")
+        yield made("no_code", (document,), "has a code that is none", errorCode="other")
+        yield made("no_message", (document,), "has an empty message", message="")
+        yield made("media", (document,), "comes as plain text", media="text/html")
 
 
 def _cellular() -> set[str]:

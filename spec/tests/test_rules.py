@@ -119,3 +119,19 @@ def test_a_rule_that_stands_twice_is_refused(monkeypatch: pytest.MonkeyPatch, tm
 
     with pytest.raises(spec.SpecError, match="the rule WF-A-001 stands twice"):
         spec._rules.__wrapped__()
+
+
+@pytest.mark.parametrize("checks", spec.schema("rules")["$defs"]["rule"]["properties"]["carries"]["enum"])
+def test_the_kits_own_checks_carry_one_rule_each(checks: str) -> None:
+    """
+    The rule of a check that no scenario names is data.
+    """
+    assert RULES[spec.carrying(checks)].carries == checks
+
+
+def test_a_check_that_no_rule_carries_is_refused() -> None:
+    """
+    Nothing falls back on a rule that happens to be there.
+    """
+    with pytest.raises(spec.SpecError, match="one rule must carry nothing; there are 0"):
+        spec.carrying("nothing")

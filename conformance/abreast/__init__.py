@@ -1,0 +1,3 @@
+"""
+The same walk on two servers, side by side.
+"""
