@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PAGE = "mutants.md"
 
 
-def prove(globs: Sequence[str], jobs: int, out: Path, *, every: bool, check: bool, as_json: bool) -> int:  # noqa: PLR0913
+def prove(globs: Sequence[str], jobs: int, out: Path, *, every: bool, check: bool, as_json: bool) -> int:  # noqa: PLR0913 - as asked
     """
     Run the matrix, and the null servers unless it is narrowed; the exit code.
     """
@@ -32,11 +32,10 @@ def prove(globs: Sequence[str], jobs: int, out: Path, *, every: bool, check: boo
         cases = matrix.cases()
         for kind in nulls.ANSWERS:
             wrong += [f"null server {kind}: it passes {name}" for name in nulls.passed(kind, cases)]
-    worths, idle = _worth(found, out / PAGE, every=every)
+    worths, idle = weighed(found, out / PAGE, every=every)
     wrong += [] if globs else idle
     if as_json:
-        data = {**json.loads(killed.as_json(found)), "scenarios": worth.as_data(worths)}
-        click.echo(json.dumps(data, ensure_ascii=False))
+        click.echo(_as_json(found, worths))
     else:
         for line in (*killed.table(found), *wrong):
             click.echo(line)
@@ -53,14 +52,25 @@ def page(found: Matrix, worths: Sequence[Worth]) -> str:
     return killed.page(found) + "\n" + "\n".join(worth.section(worths)) + "\n"
 
 
-def _worth(found: Matrix, path: Path, *, every: bool) -> tuple[tuple[Worth, ...], list[str]]:
+def _as_json(found: Matrix, worths: Sequence[Worth]) -> str:
+    """
+    Everything, with what each scenario is worth and, where that was measured now, the scenarios that kill each mutant.
+    """
+    data = json.loads(killed.as_json(found))
+    for one in data["mutants"]:
+        if one["name"] in found.killers:
+            one["killers"] = sorted(found.killers[one["name"]])
+    return json.dumps({**data, "scenarios": worth.as_data(worths)}, ensure_ascii=False)
+
+
+def weighed(found: Matrix, path: Path, *, every: bool) -> tuple[tuple[Worth, ...], list[str]]:
     """
     What each scenario is worth, as it was measured now or before, and what is wrong with that.
     """
     scenarios = load.scenarios()
     if every:
-        measured = worth.measured(found.killers)
-        kills = {one.id: measured.get(one.id, (0, 0)) for one in scenarios}
+        counted = worth.measured(found.killers)
+        kills = {one.id: counted.get(one.id, (0, 0)) for one in scenarios}
     else:
         kills = dict(worth.written(_read(path)))
     worths = worth.worth(scenarios, matrix.plans(), kills)

@@ -105,9 +105,7 @@ def fuzz_command(seed: int, phases: tuple[str, ...], examples: int, **given: Any
 @click.command("mutants")
 @click.option("--mutant", "globs", multiple=True, metavar="GLOB", help="Which; all by default.")
 @click.option("-j", "jobs", type=click.IntRange(1, 256), default=32, metavar="N", help="Mutants at a time.")
-@click.option(
-    "--all", "every", is_flag=True, help="Each against every case that may kill it; what scenarios are worth."
-)
+@click.option("--all", "every", is_flag=True, help="Against every case that may kill it: what scenarios are worth.")
 @click.option("--check", is_flag=True, help="Write nothing; fail where reports/mutants.md is not what comes out.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"), metavar="DIR")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the case that killed each mutant.")

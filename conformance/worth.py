@@ -1,5 +1,5 @@
 """
-What each scenario is worth: the mutants it kills, those that no other scenario kills, and the rules that no other carries.
+What each scenario is worth: the mutants it kills, those that nothing else kills, the rules that nothing else carries.
 
 Rule 1: a scenario that kills nothing alone and carries no rule alone is removed, or says in `keep` why it stays.
 Rule 2: those that are generated stay: there is one for each cell.
@@ -90,12 +90,15 @@ def problems(found: Sequence[Worth], scenarios: Iterable[Scenario], kills: Mappi
     """
     known = {one.id for one in scenarios}
     lines = [f"{name}: nobody measured what it kills; {_REMEDY}" for name in sorted(known - set(kills))]
-    lines += [f"{name}: there is no such scenario any more; {_REMEDY}" for name in sorted(set(kills) - known)]
+    lines += [f"{name}: it is no scenario any more; {_REMEDY}" for name in sorted(set(kills) - known)]
     for one in found:
         if one.idle and not one.keep:
             lines.append(f"{one.scenario}: it kills nothing alone and carries no rule alone; remove it, or say keep:")
         if one.keep and not one.idle:
-            lines.append(f"{one.scenario}: it kills {one.alone} mutants alone, so keep: says nothing; take it out")
+            lines.append(
+                f"{one.scenario}: it kills {one.alone} mutants alone and carries {len(one.rules)} rules alone, "
+                "so that keep: is not true"
+            )
     return lines
 
 
@@ -109,7 +112,10 @@ def section(found: Sequence[Worth]) -> Iterator[str]:
     yield ""
     yield f"{len(idle)} of {len(found) - made} that are written by hand; {made} more are generated, one for each cell."
     yield ""
-    yield from (f"- `{one.scenario}` kills {one.killed} with others. It stays: {one.keep or '?'}" for one in idle)
+    yield from (
+        f"- `{one.scenario}` kills {one.killed} mutants, each of which others kill too. It stays: {one.keep or '?'}"
+        for one in idle
+    )
     yield ""
     yield "What each scenario kills when every mutant meets every case that carries a rule it breaks:"
     yield ""
