@@ -32,8 +32,8 @@ def prove(globs: Sequence[str], jobs: int, out: Path, *, every: bool, check: boo
         cases = matrix.cases()
         for kind in nulls.ANSWERS:
             wrong += [f"null server {kind}: it passes {name}" for name in nulls.passed(kind, cases)]
-    worths, idle = weighed(found, out / PAGE, every=every)
-    wrong += [] if globs else idle
+    worths = weighed(found, out / PAGE, every=every)
+    wrong += [] if globs else worth.problems(worths)
     if as_json:
         click.echo(_as_json(found, worths))
     else:
@@ -63,18 +63,13 @@ def _as_json(found: Matrix, worths: Sequence[Worth]) -> str:
     return json.dumps({**data, "scenarios": worth.as_data(worths)}, ensure_ascii=False)
 
 
-def weighed(found: Matrix, path: Path, *, every: bool) -> tuple[tuple[Worth, ...], list[str]]:
+def weighed(found: Matrix, path: Path, *, every: bool) -> tuple[Worth, ...]:
     """
-    What each scenario is worth, as it was measured now or before, and what is wrong with that.
+    What each scenario is worth, as it was measured now or before.
     """
     scenarios = load.scenarios()
-    if every:
-        counted = worth.measured(found.killers)
-        kills = {one.id: counted.get(one.id, (0, 0)) for one in scenarios}
-    else:
-        kills = dict(worth.written(_read(path)))
-    worths = worth.worth(scenarios, matrix.plans(), kills)
-    return worths, worth.problems(worths, scenarios, kills)
+    kills = worth.measured(found.killers, scenarios) if every else worth.written(_read(path))
+    return worth.worth(scenarios, matrix.plans(), kills)
 
 
 def _page(text: str, path: Path, *, check: bool) -> list[str]:

@@ -3,7 +3,8 @@ What each scenario is worth: the mutants it kills, those that nothing else kills
 
 Rule 1: a scenario that kills nothing alone and carries no rule alone is removed, or says in `keep` why it stays.
 Rule 2: those that are generated stay: there is one for each cell.
-Rule 3: rules come from the plan of today; kills stand in the page until they are measured again.
+Rule 3: rules come from the plan of today; kills stand in the page until they are measured again, and must be measured
+only where rules do not tell enough.
 """
 
 from __future__ import annotations
@@ -18,47 +19,54 @@ if TYPE_CHECKING:
     from .plan import Case
     from .scenario import Scenario
 
+Kills = tuple[int, int]
+"""How many mutants a scenario kills, and how many of them alone."""
+
 GENERATED = "cells"
 """The folder that `derive` writes."""
 
 HEADING = "## Scenarios that kill nothing alone and carry no rule alone"
 _KILLS = re.compile(r"^\| (\S+) \| (\d+) \| (\d+) \| [^|]*\|$", re.MULTILINE)
-_REMEDY = "run workflow-conformance mutants --all"
+_UNKNOWN = "-"
+_IDLE = "it carries no rule and kills no mutant alone; remove it, or say in keep: why it stays"
+_UNMEASURED = "it carries no rule alone; run workflow-conformance mutants --all to see whether it kills a mutant alone"
 
 
 @dataclass(frozen=True, slots=True)
 class Worth:
     """
     A scenario: how many mutants it kills, how many of them alone, the rules it alone carries, and why it stays else.
+
+    `killed` and `alone` are None where nobody measured them.
     """
 
     scenario: str
-    killed: int
-    alone: int
+    killed: int | None
+    alone: int | None
     rules: tuple[str, ...]
     keep: str
 
     @property
     def idle(self) -> bool:
         """
-        Whether the others do everything that it does.
+        Whether the others do everything that it does, as far as is known.
         """
         return not self.alone and not self.rules and not self.scenario.startswith(f"{GENERATED}/")
 
 
-def measured(killers: Mapping[str, frozenset[str]]) -> Mapping[str, tuple[int, int]]:
+def measured(killers: Mapping[str, frozenset[str]], scenarios: Iterable[Scenario]) -> Mapping[str, Kills]:
     """
-    How many mutants each scenario kills, and how many alone, from the scenarios that kill each mutant.
+    What each scenario kills, from the scenarios that kill each mutant.
     """
-    found: dict[str, tuple[int, int]] = {}
+    found: dict[str, Kills] = {one.id: (0, 0) for one in scenarios}
     for own in killers.values():
         for one in own:
-            killed, alone = found.get(one, (0, 0))
+            killed, alone = found[one]
             found[one] = killed + 1, alone + (len(own) == 1)
     return found
 
 
-def written(page: str) -> Mapping[str, tuple[int, int]]:
+def written(page: str) -> Mapping[str, Kills]:
     """
     The same, as it stands in a page.
     """
@@ -67,10 +75,10 @@ def written(page: str) -> Mapping[str, tuple[int, int]]:
 
 
 def worth(
-    scenarios: Iterable[Scenario], plans: Iterable[Sequence[Case]], kills: Mapping[str, tuple[int, int]]
+    scenarios: Iterable[Scenario], plans: Iterable[Sequence[Case]], kills: Mapping[str, Kills]
 ) -> tuple[Worth, ...]:
     """
-    Every scenario; `plans` are the cases of each profile. One whose kills nobody measured is not there.
+    Every scenario; `plans` are the cases of each profile.
     """
     carriers: dict[str, set[str]] = {}
     for case in (one for cases in plans for one in cases):
@@ -78,26 +86,27 @@ def worth(
             carriers.setdefault(check.rule, set()).add(case.scenario.id)
     alone = {rule: next(iter(own)) for rule, own in sorted(carriers.items()) if len(own) == 1}
     return tuple(
-        Worth(one.id, *kills[one.id], tuple(rule for rule, own in alone.items() if own == one.id), one.keep)
-        for one in scenarios
-        if one.id in kills
+        _worth(one, kills.get(one.id), tuple(rule for rule, own in alone.items() if own == one.id)) for one in scenarios
     )
 
 
-def problems(found: Sequence[Worth], scenarios: Iterable[Scenario], kills: Mapping[str, Any]) -> list[str]:
+def _worth(scenario: Scenario, kills: Kills | None, rules: tuple[str, ...]) -> Worth:
+    killed, alone = kills or (None, None)
+    return Worth(scenario.id, killed, alone, rules, scenario.keep)
+
+
+def problems(found: Iterable[Worth]) -> list[str]:
     """
-    Scenarios that are idle and do not say why they stay, that say so and are not idle, and kills of other scenarios.
+    Scenarios that are idle and do not say why they stay, and those that say so and are not idle.
     """
-    known = {one.id for one in scenarios}
-    lines = [f"{name}: nobody measured what it kills; {_REMEDY}" for name in sorted(known - set(kills))]
-    lines += [f"{name}: it is no scenario any more; {_REMEDY}" for name in sorted(set(kills) - known)]
+    lines = []
     for one in found:
         if one.idle and not one.keep:
-            lines.append(f"{one.scenario}: it kills nothing alone and carries no rule alone; remove it, or say keep:")
+            lines.append(f"{one.scenario}: {_UNMEASURED if one.alone is None else _IDLE}")
         if one.keep and not one.idle:
             lines.append(
-                f"{one.scenario}: it kills {one.alone} mutants alone and carries {len(one.rules)} rules alone, "
-                "so that keep: is not true"
+                f"{one.scenario}: it kills {one.alone or 0} mutants and carries {len(one.rules)} rules alone, "
+                "which is why it stays; take keep: out"
             )
     return lines
 
@@ -112,16 +121,17 @@ def section(found: Sequence[Worth]) -> Iterator[str]:
     yield ""
     yield f"{len(idle)} of {len(found) - made} that are written by hand; {made} more are generated, one for each cell."
     yield ""
-    yield from (
-        f"- `{one.scenario}` kills {one.killed} mutants, each of which others kill too. It stays: {one.keep or '?'}"
-        for one in idle
-    )
+    for one in idle:
+        yield f"- `{one.scenario}` kills {one.killed or 0} mutants, each of which others kill too. {one.keep}".rstrip()
     yield ""
-    yield "What each scenario kills when every mutant meets every case that carries a rule it breaks:"
+    yield "What each scenario kills when every mutant meets every case that carries a rule it breaks"
+    yield f"(`{_UNKNOWN}`: not measured yet):"
     yield ""
     yield "| scenario | mutants killed | killed by it alone | rules it alone carries |"
     yield "| --- | --- | --- | --- |"
-    yield from (f"| {one.scenario} | {one.killed} | {one.alone} | {' '.join(one.rules)} |" for one in found)
+    for one in found:
+        killed, alone = (_UNKNOWN if count is None else count for count in (one.killed, one.alone))
+        yield f"| {one.scenario} | {killed} | {alone} | {' '.join(one.rules)} |"
 
 
 def as_data(found: Sequence[Worth]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from conformance.worth import Worth
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLERS = {"m/1": frozenset({"a/x", "a/y"}), "m/2": frozenset({"a/x"}), "m/3": frozenset({"a/y", "cells/z"})}
+COUNTED = {"a/x": (2, 1), "a/y": (2, 0), "cells/z": (1, 0)}
 
 
 def scenario(name: str, keep: str = "") -> Any:
@@ -25,17 +26,18 @@ def case(name: str, *rules: str) -> Any:
     return SimpleNamespace(scenario=scenario(name), checks=[SimpleNamespace(rule=rule) for rule in rules])
 
 
-def told(*scenarios: Any, measured: Any = None) -> list[str]:
-    counted = worth.measured(KILLERS) if measured is None else measured
-    found = worth.worth(scenarios, [[case("a/x", "R-1"), case("a/y", "R-1")]], counted)
-    return worth.problems(found, scenarios, counted)
+def told(*scenarios: Any, kills: Any = None) -> list[str]:
+    plans = [[case("a/x", "R-1"), case("a/y", "R-1"), case("a/new", "R-1"), case("a/own", "R-2")]]
+    return worth.problems(worth.worth(scenarios, plans, COUNTED if kills is None else kills))
 
 
 def test_kills_are_counted_with_others_and_alone() -> None:
     """
-    A mutant that one scenario kills counts for it alone, one that two kill for both of them.
+    A mutant that one scenario kills counts for it alone, one that two kill for both of them; who kills none has none.
     """
-    assert worth.measured(KILLERS) == {"a/x": (2, 1), "a/y": (2, 0), "cells/z": (1, 0)}
+    scenarios = [scenario(name) for name in ("a/x", "a/y", "b/z", "cells/z")]
+
+    assert worth.measured(KILLERS, scenarios) == {**COUNTED, "b/z": (0, 0)}
 
 
 def test_a_rule_counts_for_the_only_scenario_that_carries_it() -> None:
@@ -53,53 +55,51 @@ def test_a_scenario_that_is_idle_says_why_it_stays() -> None:
     """
     One that adds nothing is a problem until it says why; one that adds something has nothing to say; cells are exempt.
     """
-    kept = [scenario("a/x"), scenario("a/y", "a pain of users"), scenario("cells/z")]
+    cell = scenario("cells/z")
 
-    assert told(*kept) == []
-    assert told(scenario("a/x"), scenario("a/y"), scenario("cells/z")) == [
-        "a/y: it kills nothing alone and carries no rule alone; remove it, or say keep:"
-    ]
-    assert told(scenario("a/x", "for no reason"), *kept[1:]) == [
-        "a/x: it kills 1 mutants alone and carries 0 rules alone, so that keep: is not true"
-    ]
+    assert told(scenario("a/x"), scenario("a/y", "a pain of users"), cell) == []
+    [idle] = told(scenario("a/x"), scenario("a/y"), cell)
+    assert idle == "a/y: it carries no rule and kills no mutant alone; remove it, or say in keep: why it stays"
+    [kept] = told(scenario("a/x", "for no reason"), cell)
+    assert kept.startswith("a/x: it kills 1 mutants and carries 0 rules alone")
+    assert told(scenario("a/own", "for no reason"))[0].startswith("a/own: it kills 0 mutants and carries 1 rules alone")
 
 
-def test_what_was_never_measured_is_a_problem() -> None:
+def test_a_new_scenario_is_measured_unless_it_carries_a_rule_alone() -> None:
     """
-    A scenario that is new, and one that is gone, ask for the matrix to be run again.
+    The rules of a plan are known at once, kills only after a run with --all.
     """
-    kept = [scenario("a/x"), scenario("a/y", "a pain of users"), scenario("cells/z")]
+    [asked] = told(scenario("a/new"), scenario("a/own"))
 
-    assert "a/new: nobody measured what it kills; run workflow-conformance mutants --all" in told(
-        *kept, scenario("a/new")
-    )
-    assert told(*kept[:2]) == ["cells/z: it is no scenario any more; run workflow-conformance mutants --all"]
+    assert asked.startswith("a/new: it carries no rule alone; run workflow-conformance mutants --all")
 
 
 def test_what_is_written_is_read_again() -> None:
     """
-    The kills in a page are those that it was written from; a table of something else is not read.
+    The kills in a page are those that it was written from; what nobody measured is not made up, nor another table read.
     """
     found = (
+        Worth("a/new", None, None, (), ""),
         Worth("a/x", 2, 1, ("R-2",), ""),
-        Worth("a/y", 2, 0, (), "a pain of users"),
+        Worth("a/y", 2, 0, (), "It is a pain of users."),
         Worth("cells/z", 1, 0, (), ""),
     )
     page = "| a/w | 1 | 1 |  |\n\n" + "\n".join(worth.section(found))
 
-    assert worth.written(page) == worth.measured(KILLERS)
-    assert "1 of 2 that are written by hand" in page
-    assert "- `a/y` kills 2 mutants, each of which others kill too. It stays: a pain of users" in page
+    assert worth.written(page) == COUNTED
+    assert "2 of 3 that are written by hand" in page
+    assert "- `a/y` kills 2 mutants, each of which others kill too. It is a pain of users." in page
+    assert "| a/new | - | - |  |" in page
+    assert [one["idle"] for one in worth.as_data(found)] == [True, False, True, False]
 
 
 def test_no_scenario_that_ships_is_idle() -> None:
     """
     Each kills a mutant that no other kills, carries a rule that no other carries, or says why it stays all the same.
     """
-    scenarios = load.scenarios()
-    written = worth.written((ROOT / "reports" / kills.PAGE).read_text(encoding="utf-8"))
+    page = (ROOT / "reports" / kills.PAGE).read_text(encoding="utf-8")
 
-    assert worth.problems(worth.worth(scenarios, matrix.plans(), written), scenarios, written) == []
+    assert worth.problems(worth.worth(load.scenarios(), matrix.plans(), worth.written(page))) == []
 
 
 @pytest.mark.parametrize("keep", ["''", "[a]", "1"])
