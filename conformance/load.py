@@ -111,6 +111,7 @@ def read(document: spec.Document, path: str, words: Vocabulary, *, heads: bool =
         surfaces=tuple(data.get("surfaces", ())),
         profiles=tuple(data.get("profiles", ())),
         rows=tuple(_row(label, row, lines) for label, row in rows),
+        keep=data.get("keep", ""),
     )
 
 

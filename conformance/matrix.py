@@ -2,6 +2,7 @@
 The kill matrix: every mutant, hunted side by side; a run in which a control is wrong proves nothing.
 
 Rule 1: the mutants are those that the server lists; nothing here knows what is wrong with one.
+Rule 2: what comes out as it must not is hunted once more, when little else runs: a busy machine may be the reason.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import spec
@@ -17,14 +18,14 @@ import spec
 from . import load, target
 from .contract import Contract
 from .errors import CannotRun, UsageError
-from .hunt import Ground, Kill, confirmed, hunt, scour
+from .hunt import Ground, Kill, Prey, confirmed, hunt, judged, order, scour
 from .identity import Tokens, run_token
 from .known import matches
 from .mutants import Mutant, equivalents, listed
 from .plan import Selection, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from .plan import Case
@@ -39,11 +40,14 @@ _SERVER = ("{python}", "-P", "-m", "reference_server")
 class Matrix:
     """
     What became of every mutant, which of them are known to be equivalent and why, and how long it took.
+
+    `killers` holds the scenarios that kill each mutant, where each was run against every case that may kill it.
     """
 
     kills: tuple[Kill, ...]
     equivalent: Mapping[str, str]
     seconds: float = 0.0
+    killers: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def of(self, verdict: str) -> tuple[Kill, ...]:
         """
@@ -61,7 +65,7 @@ class Matrix:
         """
         Whether a mutant is listed as one that nobody can tell from a server that is right.
         """
-        return any(matches(glob, kill.mutant.name) for glob in self.equivalent)
+        return _excused(kill, self.equivalent)
 
     def problems(self) -> list[str]:
         """
@@ -81,51 +85,83 @@ class Matrix:
         return lines
 
 
-def run(
-    globs: Sequence[str] = (), jobs: int = 1, scenarios: Path | None = None, told: Callable[[Kill], None] | None = None
-) -> Matrix:
+def run(globs: Sequence[str] = (), jobs: int = 1, scenarios: Path | None = None, *, every: bool = False) -> Matrix:
     """
-    Hunt every mutant that a glob means, and the controls. Raises CannotRun where a control is wrong.
+    Hunt every mutant that a glob means, and the controls; `every`: go on after the first kill.
+
+    Raises CannotRun where a control is wrong.
     """
     began = time.monotonic()
     chosen = _chosen(listed(), globs)
     contract = Contract(spec.openapi())
     plans = {name: _cases(name, contract, scenarios) for name in {one.profile for one in chosen}}
     started = target.Target(name="mutants", start=(*_SERVER, *_GALLERY))
+    known = equivalents()
     with target.running(started) as ready:
         ground = Ground(ready.server, contract, spec.load().machine, Tokens(run_token(secrets.choice)), plans)
         with ThreadPoolExecutor(jobs) as pool:
-            kills = _hunted(chosen, ground, pool, told or (lambda _: None))
-    _controlled(kills)
-    return Matrix(tuple(sorted(kills, key=lambda one: one.mutant.name)), equivalents(), time.monotonic() - began)
+            kills = _hunted(chosen, ground, pool, known)
+            _controlled(kills)
+            counted = [one.mutant for one in kills if every and one.verdict == "killed" and one.mutant.name != DIES]
+            killers = dict(pool.map(lambda one: (one.name, _killers(one, ground)), counted))
+    ordered = tuple(sorted(kills, key=lambda one: one.mutant.name))
+    return Matrix(ordered, known, time.monotonic() - began, killers)
 
 
 _GALLERY = ("--mutant", "every", "--dapr-http-port", "0", "--ready-json", "--log-level", "error")
 
 
 def _hunted(
-    chosen: Sequence[Mutant], ground: Ground, pool: ThreadPoolExecutor, told: Callable[[Kill], None]
+    chosen: Sequence[Mutant], ground: Ground, pool: ThreadPoolExecutor, known: Mapping[str, str]
 ) -> tuple[Kill, ...]:
     """
     Each mutant against the cases that carry its rules; then those that no such case failed, against all the others; in
     the end, once all is quiet, the kills that were late once more.
     """
-    known = equivalents()
     lives = next(one for one in chosen if one.name == LIVES)
-    waiting = {lives: scour(lives, ground, pool)}
-    kills: dict[str, Kill] = {}
-    for kill in pool.map(lambda one: hunt(one, ground), [one for one in chosen if one != lives]):
-        kills[kill.mutant.name] = kill
-        told(kill)
-        if kill.verdict == "survived" and not any(matches(glob, kill.mutant.name) for glob in known):
-            waiting[kill.mutant] = scour(kill.mutant, ground, pool)
-    for mutant, wait in waiting.items():
-        kills[mutant.name] = wait()
+    scouring = scour(lives, ground, pool)
+    mutants = [one for one in chosen if one != lives]
+    kills = {one.mutant: one for one in pool.map(lambda one: hunt(one, ground), mutants)}
+    kills[lives] = scouring()
     late = [one for one in kills.values() if one.late]
     for kill in pool.map(lambda one: confirmed(one, ground), late):  # these do little but wait: nothing is busy now
-        kills[kill.mutant.name] = kill
-    told(kills[LIVES])
+        kills[kill.mutant] = kill
+    doubtful = [one.mutant for one in kills.values() if not _as_it_must(one, known)]
+    for mutant in doubtful:
+        kills[mutant] = scour(mutant, ground, pool)() if mutant == lives else _again(mutant, ground)
+    for mutant in doubtful:
+        if kills[mutant].verdict == "survived" and not _as_it_must(kills[mutant], known):
+            kills[mutant] = scour(mutant, ground, pool)()
     return tuple(kills.values())
+
+
+def _again(mutant: Mutant, ground: Ground) -> Kill:
+    kill = hunt(mutant, ground)
+    return confirmed(kill, ground) if kill.late else kill
+
+
+def _as_it_must(kill: Kill, known: Mapping[str, str]) -> bool:
+    if kill.mutant.name == LIVES:
+        return kill.verdict == "survived"
+    return (kill.verdict == "killed") is not _excused(kill, known)
+
+
+def _excused(kill: Kill, known: Mapping[str, str]) -> bool:
+    return any(matches(glob, kill.mutant.name) for glob in known)
+
+
+def _killers(mutant: Mutant, ground: Ground) -> frozenset[str]:
+    """
+    The scenarios that kill a mutant.
+    """
+    found: set[str] = set()
+    cases, _ = order(mutant, ground.cases[mutant.profile])
+    with Prey(mutant.name, ground) as prey:
+        for case in cases:
+            name = case.scenario.id
+            if name not in found and judged(mutant, case, prey.run(case), 1).verdict == "killed":
+                found.add(name)
+    return frozenset(found)
 
 
 def _chosen(mutants: Sequence[Mutant], globs: Sequence[str]) -> list[Mutant]:
@@ -142,6 +178,14 @@ def cases() -> tuple[Case, ...]:
     Every case of one surface in the default profile, whatever a server must be capable of for it.
     """
     return _cases(spec.DEFAULT_PROFILE, Contract(spec.openapi()), None)
+
+
+def plans() -> tuple[tuple[Case, ...], ...]:
+    """
+    The same in each profile.
+    """
+    contract = Contract(spec.openapi())
+    return tuple(_cases(profile, contract, None) for profile in spec.profiles())
 
 
 def _cases(profile: str, contract: Contract, scenarios: Path | None) -> tuple[Case, ...]:

@@ -115,18 +115,23 @@ def fuzz_command(seed: int, phases: tuple[str, ...], examples: int, **given: Any
 @click.command("mutants")
 @click.option("--mutant", "globs", multiple=True, metavar="GLOB", help="Which; all by default.")
 @click.option("-j", "jobs", type=click.IntRange(1, 256), default=None, metavar="N", help="Mutants at a time.")
+@click.option("--all", "every", is_flag=True, help="Against every case that may kill it: what scenarios are worth.")
 @click.option("--check", is_flag=True, help="Write nothing; fail where reports/mutants.md is not what comes out.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"), metavar="DIR")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the case that killed each mutant.")
-def mutants_command(*, globs: Sequence[str], jobs: int | None, check: bool, out: Path, as_json: bool) -> None:
+def mutants_command(*, globs: Sequence[str], jobs: int | None, out: Path, **flags: bool) -> None:
     """
     Prove that every check can fail: run the cases against servers that are wrong in one way each.
 
-    Exit code 0: each is killed by a check that carries a rule it breaks. 1: one is not. 3: a control was wrong.
+    With --all, no mutant is left after its first kill: that tells which scenarios kill nothing that others do not, and
+    takes minutes. Without, that is kept as it stands in reports/mutants.md.
+
+    Exit code 0: each is killed by a check that carries a rule it breaks, and no scenario is idle. 1: one is not. 3: a
+    control was wrong.
     """
     from . import kills  # noqa: PLC0415 - rule 1
 
-    raise SystemExit(kills.prove(globs, jobs or side_by_side(), out, check=check, as_json=as_json))
+    raise SystemExit(kills.prove(globs, jobs or side_by_side(), out, **flags))
 
 
 COMMANDS = (walk_command, minimize_command, diff_run_command, fuzz_command, mutants_command)

@@ -71,7 +71,8 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """
-    One file. `place` is its name as errors show it, `file` its path below the folder.
+    One file. `place` is its name as errors show it, `file` its path below the folder, `keep` why it stays although
+    others do everything it does.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Scenario:
     surfaces: tuple[str, ...]
     profiles: tuple[str, ...]
     rows: tuple[Row, ...]
+    keep: str = ""
 
     @property
     def area(self) -> str:

@@ -188,6 +188,13 @@ class Toy:
         }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """
+    What is marked `first` begins before the others, so that these run beside it.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)
+
+
 @pytest.fixture
 def peer() -> Any:
     peers = []

@@ -1,11 +1,12 @@
 """
-The kill matrix: a sample of mutants, the controls, and what makes a run worthless.
+The kill matrix: every mutant, the controls, and what makes a run worthless.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,26 +18,27 @@ from conformance.hunt import Kill, judged, order
 from conformance.matrix import Matrix
 from conformance.mutants import Mutant
 
-SAMPLE = ("cell/RUNNING.pause/reply", "field/runtimeStatus/missing", "event/lost")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def kill(name: str, verdict: str, rules: tuple[str, ...] = ("WF-GET-001",)) -> Kill:
     return Kill(Mutant(name, rules, "m", "dapr-1.18"), verdict, "case", "WF-GET-001", "why", 1)  # type: ignore[arg-type]
 
 
-def test_a_sample_of_mutants_dies_for_the_right_reason() -> None:
+@pytest.mark.first
+def test_every_mutant_dies_for_the_right_reason_and_the_page_says_so() -> None:
     """
-    Each is killed by a check that carries a rule it breaks, and the controls do what they must; a lost event is late
-    first, and confirmed.
+    The whole matrix: each is killed by a check that carries a rule it breaks, the controls do what they must, and what
+    comes out is the page that is committed.
     """
-    first: list[Kill] = []
-    found = matrix.run(SAMPLE, jobs=16, told=first.append)
+    page = ROOT / "reports" / kills.PAGE
+    found = matrix.run(jobs=32)
+    worths = kills.weighed(found, page, every=False)
 
-    assert {one.mutant.name for one in found.of("killed")} == set(SAMPLE)
+    assert found.problems() == []
     assert all(one.rule in one.mutant.rules for one in found.of("killed"))
-    assert not found.problems()
-    assert any(one.late for one in first if one.mutant.name == "event/lost")
     assert not any(one.late for one in found.kills)
+    assert kills.page(found, worths) == page.read_text(encoding="utf-8")
 
 
 def test_a_glob_that_means_nothing_is_told() -> None:

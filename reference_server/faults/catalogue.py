@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from spec import Spec
 
 
+CHANGES = frozenset({"cell", "parameter", "feature"})
+"""The keys of mutants.yaml that say what is changed in the data."""
+
+
 @cache
 def catalogue() -> Mapping[str, Mutant]:
     """
@@ -62,10 +66,15 @@ def implemented() -> Mapping[str, Fault]:
 def _listed() -> Iterator[Mutant]:
     code = implemented()
     for fields_ in spec.document("mutants.yaml").data["faults"]:
-        fault = code[fields_["name"]] if fields_["name"] in code else Fault(data=_overlay(fields_))
+        name = fields_["name"]
+        if name not in code and not CHANGES & fields_.keys():
+            raise spec.SpecError(
+                f"mutants.yaml: {name} says no {', '.join(sorted(CHANGES))}, and no fault in code has it"
+            )
+        fault = code[name] if name in code else Fault(data=_overlay(fields_))
         profile = fields_.get("profile", spec.DEFAULT_PROFILE)
         withholds = fields_.get("withholds", False)
-        yield Mutant(fields_["name"], tuple(fields_["rules"]), fields_["means"], fault, profile, withholds)
+        yield Mutant(name, tuple(fields_["rules"]), fields_["means"], fault, profile, withholds)
 
 
 def _overlay(fields_: Mapping[str, Any]) -> Callable[[Spec], Spec]:

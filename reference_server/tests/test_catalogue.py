@@ -94,6 +94,19 @@ def test_a_name_that_nobody_has_is_told() -> None:
         named("event/lots")
 
 
+def test_a_fault_that_nothing_makes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A line of mutants.yaml without code and without a change of the data is an error, not a server that cannot answer.
+    """
+    monkeypatch.setattr("reference_server.faults.catalogue.implemented", dict)
+    catalogue.cache_clear()
+    try:
+        with pytest.raises(spec.SpecError, match="control/dies says no cell, feature, parameter, and no fault in code"):
+            catalogue()
+    finally:
+        catalogue.cache_clear()
+
+
 def test_the_server_that_is_built_from_no_fault_is_right() -> None:
     """
     A fault that says nothing changes nothing: the engine is the engine.
