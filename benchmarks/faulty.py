@@ -19,7 +19,7 @@ from conformance.walk.choose import Chooser
 from conformance.walk.model import Model
 from conformance.walk.moves import book
 from conformance.walk.oracle import Oracle
-from conformance.walk.session import shrunk
+from conformance.walk.reduce import shrunk
 from conformance.walk.tell import scenario
 from conformance.walk.walker import Place, Walker
 from reference_server import assembly
@@ -169,7 +169,7 @@ class Yard:
     def __init__(self, profile: str = spec.DEFAULT_PROFILE, hold: str = "") -> None:
         self.held, self.hold = spec.load(profile), hold
         self.contract = Contract(self.held.openapi)
-        self.model = Model(self.held, book(self.held.workflows), hold)
+        self.model = Model(self.held, book(self.held, alone=bool(hold)), hold)
         self.oracle = Oracle(self.model, self.contract)
 
     def place(self, server: Server) -> Place:

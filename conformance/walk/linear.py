@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from conformance.exchange import Observation
 
-    from .model import Guesses
+    from .guess import Guesses
     from .moves import Op
     from .oracle import Oracle
 

@@ -24,9 +24,9 @@ from .choose import Chooser
 from .model import Model
 from .moves import book
 from .oracle import SURFACE, Oracle
-from .shrink import least
+from .reduce import Reducer
 from .tell import scenario
-from .walker import Place, Violation, Walker
+from .walker import Place, Walker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from conformance.reach import Reached
 
     from .moves import Move
+    from .walker import Violation
 
 HOLDS = "hold_"
 SHORT = 0.2
@@ -70,30 +71,6 @@ def walk(asked: Asked) -> int:
     return 1 if found else 0
 
 
-def shrunk(place: Place, oracle: Oracle, violation: Violation, token: str) -> Violation:
-    """
-    The least of the moves that breaks the same rule again, each attempt on an ID of its own.
-    """
-    best, attempts = violation, 0
-
-    def fails(moves: tuple[Move, ...]) -> bool:
-        nonlocal best, attempts
-        attempts += 1
-        walker = Walker(place, oracle, f"{token}-{attempts}")
-        found = walker.walk(moves)
-        walker.sweep()
-        same = found is not None and (found.finding.rule, found.finding.kind) == (
-            violation.finding.rule,
-            violation.finding.kind,
-        )
-        if same and found is not None and len(found.moves) <= len(best.moves):
-            best = found
-        return same
-
-    least(violation.moves, fails)
-    return best
-
-
 class _Clock:
     @staticmethod
     def now() -> float:
@@ -109,7 +86,7 @@ class _Session:
         self._asked, self._at = asked, at
         held = [name for name in at.held.machine.states if f"{HOLDS}{name.lower()}" in at.target.capabilities]
         self._requires = [f"{HOLDS}{name.lower()}" for name in held]
-        model = Model(at.held, book(at.held.workflows), held[0] if held else "")
+        model = Model(at.held, book(at.held, alone=bool(held)), held[0] if held else "")
         self._oracle = Oracle(model, at.contract)
         scale = asked.options.scale
         connection = at.server.connection
@@ -163,14 +140,14 @@ class _Session:
         Shrink a finding, write its scenario, and see whether it fails again.
         """
         rule = violation.finding.rule
-        small = shrunk(self._short, self._oracle, violation, self._at.tokens.next())
         path = self._asked.out / f"walk-{self._asked.seed}-{number}.yaml"
-        text = scenario(small, self._oracle.model, self._requires)
-        again = self._again(text, path.name, rule)
-        if not again and small.moves != violation.moves:
-            whole = scenario(violation, self._oracle.model, self._requires)
-            again = self._again(whole, path.name, rule)
-            text, small = (whole, violation) if again else (text, small)
+        reducer = Reducer(self._short, self._oracle, violation, self._at.tokens.next())
+        text, small, again = "", violation, False
+        for one in (*reducer.found(), violation):
+            text, small = scenario(one, self._oracle.model, self._requires), one
+            again = self._again(text, path.name, rule)
+            if again:
+                break
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
@@ -195,4 +172,4 @@ class _Session:
             click.echo("  the scenario alone does not fail each time: it takes the timing of the walk")
 
 
-__all__ = ["SURFACE", "Asked", "shrunk", "walk"]
+__all__ = ["SURFACE", "Asked", "walk"]

@@ -21,8 +21,9 @@ from .walker import Walker
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .model import Guesses
-    from .oracle import Instance, Oracle
+    from .guess import Guesses
+    from .instance import Instance
+    from .oracle import Oracle
     from .walker import Place
 
 BURST = 2
@@ -42,7 +43,7 @@ class Rounds:
 
     def __init__(self, place: Place, oracle: Oracle, threads: int, seed: int) -> None:
         self._place, self._oracle, self._threads, self._seed = place, oracle, threads, seed
-        self._ops = tuple(operations(oracle.model))
+        self._ops = tuple(op for op in operations(oracle.model) if not op.whom and not _sets_off(oracle, op))
         self.executed = 0
 
     def walk(self, steps: int, number: int, token: str, over: Callable[[], bool]) -> str:
@@ -111,3 +112,7 @@ class Rounds:
             body = f" {one.saw.text[:160]}" if one.op.operation == GET or not accepts(one.saw) else ""
             lines.append(f"  {one.asked - first:8.4f} {one.answered - first:8.4f}  {name} -> {one.saw.status}{body}")
         return "\n".join(lines)
+
+
+def _sets_off(oracle: Oracle, op: Op) -> bool:
+    return op.operation == START and bool(oracle.model.book.recipes[op.recipe].sets_off)
