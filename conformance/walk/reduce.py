@@ -3,7 +3,7 @@ A finding -> fewer moves that break the same rule.
 
 Rule 1: the shortest way to what was asked, then that, then a look: tried for each operation that led to the finding,
 the last one first. What no such way shows again is shrunk as it was walked.
-Rule 2: each attempt is made on IDs of its own, and counts only if it breaks the same rule in the same way.
+Rule 2: each attempt is made on IDs of its own. One that breaks the same rule in the same way is preferred.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .choose import Leg
     from .guess import Guess
     from .moves import Op
-    from .oracle import Oracle
+    from .oracle import Finding, Oracle
     from .walker import Place
 
 MOST = 40
@@ -30,6 +30,9 @@ MOST = 40
 
 TAIL = 5
 """Operations at the end that may have to come one after the other just as they did."""
+
+LITTLE = 10
+"""Moves that need no other explanation."""
 
 ENOUGH = 3
 """Ways that are handed on, the best first."""
@@ -104,42 +107,57 @@ class Reducer:
 
     def found(self) -> Iterator[Violation]:
         """
-        Ways that break the rule again, the best first; at last what was walked, made less.
+        Ways that break the rule again, the best first; then what was walked, made less, if that is little.
+
+        Else the finding came of an earlier fault that time brought to light: then ways that show that fault, under its
+        own rule. What was walked comes last.
         """
-        good = 0
+        wanted, good, others = self._violation.finding, 0, list[Violation]()
         for moves in ways(self._oracle, self._violation):
-            again = self._again(moves)
-            if again and good < ENOUGH:
+            again = self._executed(moves)
+            if again and _same(again.finding, wanted):
                 good += 1
                 yield self._least(again)
-        if len(self._violation.moves) > 1 or not good:
-            yield self._least(self._violation)
+            elif again:
+                others.append(again)
+            if good == ENOUGH:
+                break
+        walked = self._least(self._violation)
+        if len(walked.moves) <= LITTLE or not others:
+            yield walked
+        for one in others[:ENOUGH]:
+            yield self._least(one)
+        if others:
+            yield walked
 
     def _least(self, violation: Violation) -> Violation:
         best = violation
 
         def fails(moves: tuple[Move, ...]) -> bool:
             nonlocal best
-            again = self._again(moves)
-            if again and len(again.moves) <= len(best.moves):
+            again = self._executed(moves)
+            same = again is not None and _same(again.finding, violation.finding)
+            if again and same and len(again.moves) <= len(best.moves):
                 best = again
-            return again is not None
+            return same
 
         least(violation.moves, fails)
         return best
 
-    def _again(self, moves: tuple[Move, ...]) -> Violation | None:
+    def _executed(self, moves: tuple[Move, ...]) -> Violation | None:
         self._attempts += 1
         walker = Walker(self._place, self._oracle, f"{self._token}-{self._attempts}")
         again = walker.walk(moves)
         walker.sweep()
-        wanted = self._violation.finding
-        same = again is not None and (again.finding.rule, again.finding.kind) == (wanted.rule, wanted.kind)
-        return again if same else None
+        return again
+
+
+def _same(one: Finding, other: Finding) -> bool:
+    return (one.rule, one.kind) == (other.rule, other.kind)
 
 
 def shrunk(place: Place, oracle: Oracle, violation: Violation, token: str) -> Violation:
     """
-    The least of the moves that breaks the same rule again.
+    The least of the moves that breaks a rule again, the same one if that can be.
     """
     return next(Reducer(place, oracle, violation, token).found())

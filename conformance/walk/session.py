@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,13 +140,12 @@ class _Session:
         """
         Shrink a finding, write its scenario, and see whether it fails again.
         """
-        rule = violation.finding.rule
         path = self._asked.out / f"walk-{self._asked.seed}-{number}.yaml"
         reducer = Reducer(self._short, self._oracle, violation, self._at.tokens.next())
         text, small, again = "", violation, False
-        for one in (*reducer.found(), violation):
+        for one in chain(reducer.found(), [violation]):
             text, small = scenario(one, self._oracle.model, self._requires), one
-            again = self._again(text, path.name, rule)
+            again = self._again(text, path.name, one.finding.rule)
             if again:
                 break
         try:
