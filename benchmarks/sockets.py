@@ -96,7 +96,9 @@ def _walked(task: tuple[int, int]) -> Result:
     _forget(number)
     why = "" if code == 1 else said.strip().splitlines()[-1] if said.strip() else f"exit code {code}"
     late = "took too long" if code == 1 and seconds > LIMIT else why
-    return Result(seed, number, fault.name, code == 1 and seconds <= LIMIT, seconds, whole, steps, AGAIN not in said, late)
+    return Result(
+        seed, number, fault.name, code == 1 and seconds <= LIMIT, seconds, whole, steps, AGAIN not in said, late
+    )
 
 
 def _target(held: spec.Spec, number: int, out: Path) -> list[str]:

@@ -8,6 +8,7 @@ Rule 2: each attempt is made on IDs of its own. One that breaks the same rule in
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .choose import Atlas
@@ -33,6 +34,9 @@ TAIL = 5
 
 LITTLE = 10
 """Moves that need no other explanation."""
+
+PASSING = 3
+"""Attempts at moves that do not wait for one another."""
 
 ENOUGH = 3
 """Ways that are handed on, the best first."""
@@ -81,7 +85,7 @@ def ways(oracle: Oracle, violation: Violation) -> Iterator[tuple[Move, ...]]:
         legs = atlas.way(home, target)
         if not legs or target.floor:
             continue
-        way = tuple(_patient(moves[0].instance, legs))
+        way = tuple(patient(moves[0].instance, legs))
         if number < TAIL:
             yield (*way, *moves[index + 1 :])
         if way not in known and len(known) < MOST:
@@ -89,7 +93,10 @@ def ways(oracle: Oracle, violation: Violation) -> Iterator[tuple[Move, ...]]:
             yield (*way, Move("settle", moves[0].instance), Move("later", moves[0].instance))
 
 
-def _patient(name: str, legs: tuple[Leg, ...]) -> Iterator[Move]:
+def patient(name: str, legs: tuple[Leg, ...]) -> Iterator[Move]:
+    """
+    A way as moves, each effect awaited but in a state that passes.
+    """
     for number, leg in enumerate(legs):
         if leg.waits and number:
             yield Move("settle", name)
@@ -145,6 +152,15 @@ class Reducer:
         return best
 
     def _executed(self, moves: tuple[Move, ...]) -> Violation | None:
+        """
+        What moves lead to; what hangs on a state that passes is tried more than once.
+        """
+        acts = [move.kind == "act" for move in moves]
+        passing = any(one and other for one, other in pairwise(acts))
+        attempts = (self._once(moves) for _ in range(PASSING if passing else 1))
+        return next((one for one in attempts if one), None)
+
+    def _once(self, moves: tuple[Move, ...]) -> Violation | None:
         self._attempts += 1
         walker = Walker(self._place, self._oracle, f"{self._token}-{self._attempts}")
         again = walker.walk(moves)

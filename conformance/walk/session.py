@@ -25,7 +25,8 @@ from .choose import Chooser
 from .model import Model
 from .moves import book
 from .oracle import SURFACE, Oracle
-from .reduce import Reducer
+from .order import TRIES, Order, told
+from .reduce import PASSING, Reducer
 from .tell import scenario
 from .walker import Place, Walker
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from conformance.reach import Reached
 
     from .moves import Move
+    from .oracle import Finding
+    from .together import Clash
     from .walker import Violation
 
 HOLDS = "hold_"
@@ -120,10 +123,10 @@ class _Session:
         rounds = together.Rounds(self._place, self._oracle, self._asked.parallel, self._asked.seed)
         found = 0
         for number in range(self._asked.walks):
-            trouble = rounds.walk(self._asked.steps, number, self._at.tokens.next(), self._over)
-            if trouble:
+            clash = rounds.walk(self._asked.steps, number, self._at.tokens.next(), self._over)
+            if clash:
                 found += 1
-                click.echo(trouble)
+                self._explain(clash, number + 1)
         self.executed = rounds.executed
         return found
 
@@ -136,24 +139,49 @@ class _Session:
                 return
             yield move
 
+    def _explain(self, clash: Clash, number: int) -> None:
+        """
+        What a clash comes to, and the scenario that shows it again.
+        """
+        order = Order(self._short, self._oracle, clash, self._at.tokens.next())
+        alone = order.alone()
+        if alone:
+            self._report(alone, number)
+            return
+        (way, ops), finding = order.fewest(), order.finding()
+        self._rule(finding)
+        click.echo(clash.told())
+        path = self._path(number)
+        text = order.scenario(way, ops, self._requires)
+        again = any(self._again(text, path.name, finding.rule) for _ in range(TRIES))
+        self._write(path, text)
+        click.echo(f"  {len(clash.ops)} -> {len(ops)} operations at once: {', '.join(told(ops))}; {path}")
+        self._doubt(again=again)
+
     def _report(self, violation: Violation, number: int) -> None:
         """
         Shrink a finding, write its scenario, and see whether it fails again.
         """
-        path = self._asked.out / f"walk-{self._asked.seed}-{number}.yaml"
+        path = self._path(number)
         reducer = Reducer(self._short, self._oracle, violation, self._at.tokens.next())
         text, small, again = "", violation, False
         for one in chain(reducer.found(), [violation]):
             text, small = scenario(one, self._oracle.model, self._requires), one
-            again = self._again(text, path.name, one.finding.rule)
+            again = any(self._again(text, path.name, one.finding.rule) for _ in range(PASSING))
             if again:
                 break
+        self._write(path, text)
+        self._say(small, len(violation.moves), path, again=again)
+
+    def _path(self, number: int) -> Path:
+        return self._asked.out / f"walk-{self._asked.seed}-{number}.yaml"
+
+    def _write(self, path: Path, text: str) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         except OSError as error:
             raise CannotRun(f"--out {self._asked.out}: cannot be written: {error.strerror or error}") from None
-        self._say(small, len(violation.moves), path, again=again)
 
     def _again(self, text: str, name: str, rule: str) -> bool:
         outcome = self._at.executed(self._at.case(text, name))
@@ -161,13 +189,20 @@ class _Session:
 
     def _say(self, small: Violation, before: int, path: Path, *, again: bool) -> None:
         finding = small.finding
-        level = self._at.held.rules[finding.rule]
-        click.echo(f"{finding.rule} ({level.level}): {level.statement}")
+        self._rule(finding)
         click.echo(f"  {finding.why}\n  wanted: {finding.wanted}\n  seen:   {finding.seen}")
         for move in small.moves:
             detail = move.op.recipe or move.op.event
             click.echo(f"  - {move.op.operation if move.kind == 'act' else move.kind}{f' {detail}' if detail else ''}")
         click.echo(f"  {before} -> {len(small.moves)} moves; {path}")
+        self._doubt(again=again)
+
+    def _rule(self, finding: Finding) -> None:
+        level = self._at.held.rules[finding.rule]
+        click.echo(f"{finding.rule} ({level.level}): {level.statement}")
+
+    @staticmethod
+    def _doubt(*, again: bool) -> None:
         if not again:
             click.echo("  the scenario alone does not fail each time: it takes the timing of the walk")
 

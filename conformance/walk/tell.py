@@ -19,7 +19,7 @@ from .moves import CHILD, GET, RAISE, START, Op
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from .guess import Guesses
+    from .guess import Guess, Guesses
     from .model import Model
     from .moves import Move, Recipe
     from .oracle import Finding
@@ -91,6 +91,29 @@ class Teller:
                 yield self._eventually(whom, self.states(whom), checks)
             self._looked = True
 
+    def likely(self) -> Guess:
+        """
+        Where the instance is by now.
+        """
+        return least(self._model.settled(self._guesses))
+
+    def start(self, op: Op) -> Step:
+        """
+        A start as a step has it.
+        """
+        return self._start(op, NAME, accepted=False)
+
+    def look(self, whom: str, states: list[str]) -> Step:
+        """
+        A get of an instance that is in one of some states. Empty where it may be there or not.
+        """
+        name, there = self._names.get(whom, NAME), self._there(states)
+        if not there:
+            return {"get": name, "expect": "absent"}
+        if len(there) < len(states):
+            return {}
+        return {"get": name, "expect": {"runtimeStatus": there[0] if len(there) == 1 else {"$one_of": there}}}
+
     def _changed(self) -> list[str]:
         """
         Who is elsewhere than was shown last. A child that has come shows that its parent began, too.
@@ -120,17 +143,17 @@ class Teller:
         if finding.kind == "reply":
             yield {"get": name, "expect": "cell"}
         elif finding.kind == "settles" and not self._moved:
-            yield {"stays": {**self._look(whom, states), "for": QUIET}, "rule": finding.rule}
+            yield {"stays": {**self.look(whom, self._there(states)), "for": QUIET}, "rule": finding.rule}
         else:
             step = self._eventually(whom, states)
             if finding.kind == "settles":
                 step["rule"] = finding.rule
             yield {**step, **self._fields(name)} if finding.kind == "fields" else step
             if move.kind == "later":
-                yield {"stays": {**self._look(whom, states), "for": QUIET}, "rule": finding.rule}
+                yield {"stays": {**self.look(whom, self._there(states)), "for": QUIET}, "rule": finding.rule}
 
     def _call(self, op: Op) -> Iterator[Step]:
-        likely = least(self._model.settled(self._guesses))
+        likely = self.likely()
         part, before = self._model.part(likely, op), self.states(self._finding.whom)
         name = self._names.get(op.whom, NAME)
         if op.whom and self._beliefs.state(name) != part.state:
@@ -170,12 +193,6 @@ class Teller:
     def _there(self, states: list[str]) -> list[str]:
         return [state for state in states if self._model.machine.states[state].exists]
 
-    def _look(self, whom: str, states: list[str]) -> Step:
-        name, there = self._names.get(whom, NAME), self._there(states)
-        if not there:
-            return {"get": name, "expect": "absent"}
-        return {"get": name, "expect": {"runtimeStatus": there[0] if len(there) == 1 else {"$one_of": there}}}
-
     def _eventually(self, whom: str, states: list[str], checks: Sequence[Step] = ()) -> Step:
         name, there = self._names.get(whom, NAME), self._there(states)
         self._shown[whom] = states
@@ -183,7 +200,10 @@ class Teller:
             self._beliefs.seen(name, there[0])
         else:
             self._beliefs.gone(name)
-        return {"eventually": self._look(whom, states), **({"checks": list(checks)} if checks and there else {})}
+        return {
+            "eventually": self.look(whom, self._there(states)),
+            **({"checks": list(checks)} if checks and there else {}),
+        }
 
     def _captured(self) -> list[Step]:
         """

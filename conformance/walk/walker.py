@@ -137,6 +137,12 @@ class Walker:
             self.instances[name] = Instance(self._oracle, f"{self._token}-{name}", names, model.unknown)
         return self.instances[name]
 
+    def now(self) -> float:
+        """
+        Seconds, never going back.
+        """
+        return self._place.time.now()
+
     def ask(self, instance: Instance, op: Op) -> Observation:
         """
         One exchange. Raises CannotRun when nobody answers.
