@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from conformance.compare import Place as Differs
     from conformance.exchange import Observation
     from conformance.reach import Reached
+    from conformance.walk.instance import Instance
     from conformance.walk.model import Model
-    from conformance.walk.oracle import Finding, Instance, Oracle
+    from conformance.walk.oracle import Finding, Oracle
 
 
 class Clock:

@@ -153,7 +153,7 @@ class Abreast:
 
     def _oracle(self) -> Oracle:
         held = self._held
-        return Oracle(Model(held, book(held.workflows), self._holds()), self.at[SIDES[0]].contract)
+        return Oracle(Model(held, book(held), self._holds()), self.at[SIDES[0]].contract)
 
     @property
     def _held(self) -> spec.Spec:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 from itertools import count
 from typing import Any
 
@@ -18,9 +17,9 @@ from conformance.exchange import Observation, Request
 from conformance.walk.choose import Chooser
 from conformance.walk.linear import Done, explained, shortest
 from conformance.walk.model import Model
-from conformance.walk.moves import Move, Op, book
+from conformance.walk.moves import Op, book
 from conformance.walk.oracle import Instance, Oracle
-from conformance.walk.shrink import ends, least
+from conformance.walk.shrink import least
 
 HELD = spec.load()
 
@@ -279,33 +278,6 @@ def test_a_finding_is_a_scenario_that_fails_the_same_way(command: Any, peer: Any
     assert (code, out) == (0, (tmp_path / "small.yaml").read_text())
     assert "WF-PAUSE-003" in err
     assert command("minimize", found)[0] == 2
-
-
-def test_a_history_that_nothing_explains_breaks_a_rule(command: Any, peer: Any, toy: Any) -> None:
-    """
-    What several threads find is told with its rule, the states before it, and every answer.
-    """
-    url = peer(liar(toy)).url
-
-    code, out, _ = command("walk", "--server", url, "--parallel", 3, "--steps", 300)
-
-    assert code == 1
-    assert re.search(r"^WF-[A-Z]+-[0-9]+ \((MUST|SHOULD|PROFILE)\): ", out, re.MULTILINE)
-    assert "it may have been in" in out
-    assert "pause -> 500" in out
-
-
-def test_what_followed_the_last_start_is_tried_first() -> None:
-    """
-    The shortest end comes first, as it was and with waits; the whole comes last.
-    """
-    start, pause, settle = Move("act", "i", START), Move("act", "i", Op("pause")), Move("settle", "i")
-    moves = (start, settle, pause, start, pause, settle)
-
-    tried = list(ends(moves))
-
-    assert tried[:3] == [moves[3:], (start, pause, settle, settle), (start, settle, pause, settle, settle)]
-    assert tried[-3] == moves
 
 
 def test_a_server_that_dies_is_no_finding(command: Any, peer: Any, toy: Any, tmp_path: Any) -> None:
