@@ -1,14 +1,16 @@
 """
 Every single-cell fault behind a socket, each below a prefix: `/NUMBER/v1.0/workflows/...`.
 
-    python benchmarks/served.py     prints its address, and serves until it is told to stop
+    python benchmarks/served.py     prints its address, and serves until its input ends
 
 Rule 1: a server is built when it is first asked for; DELETE of its prefix drops it.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from faulty import faults, settings
@@ -83,9 +85,18 @@ def main() -> int:
     def ready() -> None:
         sys.stdout.write(f"{url(sockets[0])}\n")
         sys.stdout.flush()
+        threading.Thread(target=_until_the_end, daemon=True).start()
 
     serve(row, row, sockets, ready)
     return 0
+
+
+def _until_the_end() -> None:
+    """
+    Stop when whoever started this has ended.
+    """
+    sys.stdin.read()
+    signal.raise_signal(signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ SERVED = Path(__file__).with_name("served.py")
 AGAIN = "does not fail each time"
 _PLACE: list[str] = []
 _FOUND: list[float] = []
+_SERVERS: list[subprocess.Popen[str]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,9 @@ def _begin() -> None:
     """
     A server for this worker; it ends when the worker does, because its input ends.
     """
-    import atexit  # noqa: PLC0415 - of the worker alone
-
-    server = subprocess.Popen([sys.executable, str(SERVED)], stdout=subprocess.PIPE, text=True)
-    atexit.register(server.kill)
+    command = [sys.executable, str(SERVED)]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    _SERVERS.append(server)
     assert server.stdout is not None
     _PLACE[:] = [server.stdout.readline().strip()]
 

@@ -117,6 +117,12 @@ class Instance:
             return found and replace(found, whom=op.whom)
         return None
 
+    def misread(self, op: Op, saw: Observation) -> Finding:
+        """
+        An answer to a get is wrong, whatever the instance is.
+        """
+        return self.oracle.blamed(self.likely(), op, saw)
+
     def resume(self, guesses: Guesses, *, restarted: bool) -> None:
         """
         Go on from what a history of overlapping operations may have left.
@@ -139,11 +145,14 @@ class Instance:
 
     def likely(self) -> Guess:
         """
-        The state it most likely is in.
+        The state it most likely is in: one that nothing is under way to; else, right after a start, the one it begins
+        with.
         """
         model = self.oracle.model
         seen = [one for one in self.guesses if not (one.inbox or one.mail)]
-        return least(seen or model.settled(self.guesses) or self.guesses)
+        begins = all(op.operation == model.opening for one in self.guesses for op in one.inbox)
+        begun = [one for one in model.closure(self.guesses) if one.state in model.awake and not one.inbox]
+        return least(seen or (begun if begins else ()) or model.settled(self.guesses) or self.guesses)
 
     def _moved(self, likely: Guess, op: Op) -> None:
         """

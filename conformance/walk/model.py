@@ -41,7 +41,7 @@ class Model:
         self.accepts, self.goes = self._turn.accepts, self._turn.goes
         self.opening, self._ends_in = self._opens(held)
         self._first = self.machine.cell(self.absent, START).settles[0]
-        self._awake = self.machine.cell(self._first, self.opening).settles
+        self.awake = self.machine.cell(self._first, self.opening).settles
         self._alone = held != self._first
         self._well = frozenset(end for row in self.machine.table.values() for end in row[RETURNS].settles)
         self.turns = lru_cache(maxsize=65536)(self._turns)
@@ -182,7 +182,7 @@ class Model:
         """
         began = next((one for one in batch if one.operation == self.opening and one.recipe), None)
         letters = self.book.recipes[began.recipe].sets_off if began else ()
-        for kind in (POST,) if guess.state in self._awake or not letters else (POST, AWAKE):
+        for kind in (POST,) if guess.state in self.awake or not letters else (POST, AWAKE):
             mail = tuple(Op(kind, began.recipe, event=one) for one in letters if began)
             yield guess._replace(mail=(*guess.mail, *mail))
 
@@ -214,7 +214,7 @@ class Model:
     def _delivered(self, guess: Guess) -> Iterator[Guess]:
         for index, letter in enumerate(guess.mail):
             rest = guess._replace(mail=guess.mail[:index] + guess.mail[index + 1 :])
-            if letter.operation == AWAKE and guess.state not in self._awake:
+            if letter.operation == AWAKE and guess.state not in self.awake:
                 continue
             if letter.event == CALL and letter.recipe:
                 yield rest._replace(child=self._called(letter), kin=AWAITED)

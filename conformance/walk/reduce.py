@@ -125,6 +125,7 @@ class Reducer:
             if again and _same(again.finding, wanted):
                 good += 1
                 yield self._least(again)
+                yield again
             elif again:
                 others.append(again)
             if good == ENOUGH:

@@ -68,6 +68,7 @@ class Teller:
         self._shown: dict[str, list[str]] = {}
         self._moved = False
         self._looked = False
+        self._asked = Op("")
         self._children = 0
         self.instances: Step = {NAME: f"{{u}}-{NAME}"}
 
@@ -116,12 +117,18 @@ class Teller:
 
     def _changed(self) -> list[str]:
         """
-        Who is elsewhere than was shown last. A child that has come shows that its parent began, too.
+        Who is elsewhere than was shown last.
+
+        A child that is there, or has ended with its parent, shows what was asked of the parent; a parent that ends
+        after its child shows the child's end.
         """
         changed = [whom for whom in self._names if self._shown.get(whom) != self.states(whom)]
-        came = CHILD in changed and CHILD not in self._shown
-        going = all(self._model.goes(state) for state in self.states())
-        return [whom for whom in changed if whom or not (came and going)]
+        if changed != list(self._names) or CHILD not in changed or self._asked.whom:
+            return changed
+        goes = all(self._model.goes(state) for state in self.states())
+        kept = CHILD if goes or self._asked.operation != START else ""
+        there = bool(self._there(self.states(kept)))
+        return [whom for whom in changed if not there or whom in (kept, self._finding.whom)]
 
     def states(self, whom: str = "") -> list[str]:
         """
@@ -133,15 +140,17 @@ class Teller:
         finding, whom = self._finding, self._finding.whom
         name = self._names.get(whom, NAME)
         if move.kind == "act" and move.op.operation != GET:
-            if finding.states and self._beliefs.state(name) not in finding.states:
+            if finding.states and not self._alike(name, move.op.operation):
                 yield self._eventually(whom, list(finding.states))
             *before, step = self._call(move.op)
             yield from before
             yield {**step, "rule": finding.rule} if finding.kind == "outcome" and step["expect"] == "cell" else step
             return
-        states = self.states(whom)
+        states = sorted(finding.states) if finding.kind == "settles" else self.states(whom)
         if finding.kind == "reply":
             yield {"get": name, "expect": "cell"}
+        elif finding.kind == "outcome":
+            yield self.look(whom, self._there(sorted({one.state for one in self._model.closure(self._guesses)})))
         elif finding.kind == "settles" and not self._moved:
             yield {"stays": {**self.look(whom, self._there(states)), "for": QUIET}, "rule": finding.rule}
         else:
@@ -152,11 +161,25 @@ class Teller:
             if move.kind == "later":
                 yield {"stays": {**self.look(whom, self._there(states)), "for": QUIET}, "rule": finding.rule}
 
+    def _alike(self, name: str, operation: str) -> bool:
+        """
+        Whether the state that is believed demands what the state of the finding demands: then nothing need be awaited.
+        """
+        machine, here = self._model.machine, self._beliefs.state(name)
+        wanted = {machine.cell(state, operation).reply for state in self._finding.states}
+        return here in self._finding.states or {machine.cell(here, operation).reply} == wanted
+
     def _call(self, op: Op) -> Iterator[Step]:
+        self._asked = op
         likely = self.likely()
         part, before = self._model.part(likely, op), self.states(self._finding.whom)
         name = self._names.get(op.whom, NAME)
-        if op.whom and self._beliefs.state(name) != part.state:
+        if not op.whom and self._finding.whom and CHILD in self._names and CHILD not in self._shown:
+            yield self._eventually(CHILD, self.states(CHILD))
+        believed = self._model.machine.cell(self._beliefs.state(name), op.operation)
+        if believed.reply != self._model.machine.cell(part.state, op.operation).reply or (
+            op.whom and believed.state != part.state
+        ):
             yield self._eventually(op.whom, [part.state])
         self._beliefs.asked(name, self._beliefs.cell(name, op.operation), moves=True)
         cell = self._model.cell(part, op.operation)
@@ -196,6 +219,8 @@ class Teller:
     def _eventually(self, whom: str, states: list[str], checks: Sequence[Step] = ()) -> Step:
         name, there = self._names.get(whom, NAME), self._there(states)
         self._shown[whom] = states
+        if whom and there and all(map(self._model.goes, self.states())):
+            self._shown[""] = self.states()
         if there:
             self._beliefs.seen(name, there[0])
         else:

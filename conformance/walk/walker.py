@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from conformance.errors import CannotRun
+from conformance.judge import accepts
 from conformance.scenario import WITHIN
 from conformance.steps import FIRST, LONGEST, SLOWER
 
@@ -116,10 +117,18 @@ class Walker:
         """
         for whom in tuple(instance.members):
             op = Op(GET, whom=whom)
-            finding = instance.looked(self.ask(instance, op), op)
+            saw = self.ask(instance, op)
+            finding = instance.looked(saw, op)
             if finding:
-                return finding
+                return finding if finding.kind != "settles" or accepts(saw) else self._gone(instance, op, saw, finding)
         return None
+
+    def _gone(self, instance: Instance, op: Op, saw: Observation, finding: Finding) -> Finding:
+        """
+        What is wrong with a refused look: one that is accepted a little later was refused wrongly, and nothing is lost.
+        """
+        self._place.time.pause(self._place.quiet)
+        return instance.misread(op, saw) if accepts(self.ask(instance, op)) else finding
 
     def judged(self, instance: Instance, op: Op, saw: Observation) -> Finding | None:
         """
