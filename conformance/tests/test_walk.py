@@ -301,9 +301,20 @@ def test_what_is_wrong_is_told_under_its_rule(
     assert (code, rule in out) == (1, True)
     text = (found / "walk-3-1.yaml").read_text()
     assert text.count("\n  - ") <= 6
-    assert ("parallel:" in text) == bool(more)
+    assert ("parallel:" in text) == ("it may have been in" in out) == bool(more)
     code, out, _ = command("run", "--target", at, "--scenarios", found, "--surface", "http/v1.0")
     assert (code, rule in out) == (1, True)
+
+
+def test_what_breaks_a_rule_without_company_is_told_alone(command: Any, tmp_path: Any) -> None:
+    """
+    What several threads find, and one operation by itself shows again, is told with its rule, its moves and its answer.
+    """
+    at, found = faulty(tmp_path, "cell/SUSPENDED.pause/reply"), tmp_path / "found"
+    code, out, _ = command("walk", "--target", at, "--parallel", 3, "--steps", 300, "--out", found)
+    assert (code, "WF-PAUSE-003 (" in out, "it may have been in" in out) == (1, True, False)
+    assert [line for line in out.splitlines() if line.startswith("  - ")][-1] == "  - pause"
+    assert "parallel:" not in (found / "walk-1-1.yaml").read_text()
 
 
 def test_a_server_that_dies_is_no_finding(command: Any, peer: Any, toy: Any, tmp_path: Any) -> None:
