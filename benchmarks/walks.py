@@ -81,6 +81,8 @@ def _over_sockets(chosen: argparse.Namespace) -> None:
         found += [one] if one.killed else []
         for why in _troubles(one):
             print(f"seed {one.seed}: {one.name}: {why}", flush=True)
+        if one.number == numbers[-1]:
+            print(f"seed {one.seed} is done", file=sys.stderr, flush=True)
     _table(killed)
     print(f"seconds until it is found: {_times([one.seconds for one in found])}; limit {LIMIT:g}")
     print(f"seconds of the whole command: {_times([one.whole for one in found])}")

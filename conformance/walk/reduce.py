@@ -38,25 +38,31 @@ LITTLE = 10
 PASSING = 3
 """Attempts at moves that do not wait for one another."""
 
+OTHER = 2
+"""What counts for something else."""
+
 ENOUGH = 3
 """Ways that are handed on, the best first."""
 
 
 class Target:
     """
-    One operation in one state, as what is looked for. Everything else counts as tried.
+    One operation in one state, as what is looked for: best where the workflow will do the same, too.
     """
 
     floor = 0
 
     def __init__(self, atlas: Atlas, guess: Guess, op: Op) -> None:
-        self._atlas, self._op, self.key = atlas, op, atlas.key(guess, op)
+        self._atlas, self._op, self._key = atlas, op, atlas.key(guess, op)
+        self._script = atlas.model.part(guess, op).script
 
     def count(self, guess: Guess, op: Op) -> float:
         """
-        0 for what is looked for.
+        0 for what is looked for, 1 for what only looks like it.
         """
-        return float(op != self._op or self._atlas.key(guess, op) != self.key)
+        if op != self._op or self._atlas.key(guess, op) != self._key:
+            return OTHER
+        return float(self._atlas.model.part(guess, op).script != self._script)
 
     @staticmethod
     def shuffled(legs: list[tuple[Guess, Leg]]) -> list[tuple[Guess, Leg]]:
@@ -83,7 +89,7 @@ def ways(oracle: Oracle, violation: Violation) -> Iterator[tuple[Move, ...]]:
     known = set[tuple[Move, ...]]()
     for number, (index, target) in enumerate(reversed(targets)):
         legs = atlas.way(home, target)
-        if not legs or target.floor:
+        if not legs or target.floor == OTHER:
             continue
         way = tuple(patient(moves[0].instance, legs))
         if number < TAIL:
