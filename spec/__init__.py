@@ -23,6 +23,7 @@ from .model import (
     Spec,
     SpecError,
     State,
+    Walks,
 )
 from .reading import BadFile, Document, Mark, read
 
@@ -45,6 +46,7 @@ __all__ = [
     "Spec",
     "SpecError",
     "State",
+    "Walks",
     "carrying",
     "divergences",
     "document",
@@ -164,6 +166,7 @@ def _load(name: str) -> Spec:
         rules=_rules(),
         openapi=openapi(),
         workflows=workflows(),
+        walks=_walks(document("walks.yaml").data),
     )
 
 
@@ -185,6 +188,10 @@ def _merge(base: Any, overlay: Any) -> Any:
 def _profile(data: Mapping[str, Any]) -> Profile:
     claims = tuple(Claim(c["id"], c["claims"], c["evidence"], c["source"]) for c in data["claims"])
     return Profile(data["name"], data["title"], data["runtime"], data["features"], claims)
+
+
+def _walks(data: Mapping[str, Any]) -> Walks:
+    return Walks(data["recipes"], data["answers"], data["of_child"], data["of_parent"], data["together"])
 
 
 def _machine(data: Mapping[str, Any], table: Mapping[str, Any]) -> Machine:

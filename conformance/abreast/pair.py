@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from conformance.compare import Place as Differs
     from conformance.exchange import Observation
     from conformance.reach import Reached
+    from conformance.walk.instance import Instance
     from conformance.walk.model import Model
-    from conformance.walk.oracle import Finding, Instance, Oracle
+    from conformance.walk.oracle import Finding, Oracle
 
 
 class Clock:
@@ -200,9 +201,10 @@ class Pair:
         if instance.blind:
             return False
         settled = [one for one in self._model.settled(instance.guesses) if one in instance.guesses]
-        if instance.recipe is None or not instance.recipe.restarts or self._held:
+        recipe = instance.members[""].recipe
+        if recipe is None or not recipe.restarts or self._held:
             return bool(settled)
-        inputs, raw, states = instance.recipe.inputs, _input(saw), self._model.machine.states
+        inputs, raw, states = recipe.inputs, _input(saw), self._model.machine.states
         return any(
             raw == inputs[-len(one.script)]
             if one.script and states[one.state].exists and not states[one.state].terminal
