@@ -58,11 +58,11 @@ def cells(held: Spec) -> Mapping[str, str]:
     machine = held.machine
     files = {}
     for state in machine.states:
-        for operation in machine.operations:
+        for operation in machine.offered("http"):
             files[f"{FOLDER}/{state.lower()}_{operation}.yaml"] = _file(held, state, operation, _way(machine, state))
         if machine.states[state].exists:
             files[f"{FOLDER}/{state.lower()}_read.yaml"] = _read(held, state, _way(machine, state))
-    for operation in machine.operations:
+    for operation in machine.offered("http"):
         way = _round(machine)
         files[f"{FOLDER}/purged_{operation}.yaml"] = _file(held, nowhere(machine), operation, way, purged=True)
     return files
@@ -70,7 +70,7 @@ def cells(held: Spec) -> Mapping[str, str]:
 
 def _edges(machine: Machine, state: str) -> Iterator[Edge]:
     recipes = spec.workflows()["recipes"]
-    for name in machine.operations:
+    for name in machine.offered("http"):
         cell = machine.cell(state, name)
         after = settled(machine, cell)
         if after != state:
