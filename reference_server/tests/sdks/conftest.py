@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,17 @@ PATIENCE = 120.0
 """
 Seconds until a program that says nothing is taken for dead.
 """
+
+
+def first(wanted: Callable[[Any], Any], look: Callable[[], Any]) -> Any:
+    """
+    The first thing seen that is as wanted: effects take a moment.
+    """
+    end = time.monotonic() + PATIENCE
+    while not wanted(seen := look()):
+        assert time.monotonic() < end, seen
+        time.sleep(0.005)
+    return seen
 
 
 class Program:
@@ -108,13 +120,9 @@ class Client(Program):
 
     def until(self, wanted: Callable[[Any], Any], name: str, *arguments: Any, **named: Any) -> Any:
         """
-        The first answer that is as wanted; effects take a moment.
+        The first answer that is as wanted.
         """
-        for _ in range(10_000):
-            answer = self.call(name, *arguments, **named)
-            if wanted(answer):
-                return answer
-        raise AssertionError(answer)
+        return first(wanted, lambda: self.call(name, *arguments, **named))
 
 
 class Server(Program):
@@ -155,11 +163,7 @@ class Server(Program):
         return json.loads(text) if text else None
 
     def until(self, instance: str, *statuses: str) -> Any:
-        for _ in range(20_000):
-            state = self.ask("GET", instance)
-            if state.get("runtimeStatus") in statuses:
-                return state
-        raise AssertionError(state)
+        return first(lambda state: state.get("runtimeStatus") in statuses, lambda: self.ask("GET", instance))
 
 
 @pytest.fixture(scope="session")
@@ -184,11 +188,10 @@ def serve() -> Iterator[Callable[..., Server]]:
     """
     running: dict[Any, Server] = {}
 
-    def get(*arguments: str, token: str = "", key: str = "") -> Server:
-        key_ = (key, token, arguments)
-        if key_ not in running:
-            running[key_] = Server(*arguments, token=token)
-        return running[key_]
+    def get(*arguments: str, token: str = "") -> Server:
+        if (arguments, token) not in running:
+            running[arguments, token] = Server(*arguments, token=token)
+        return running[arguments, token]
 
     yield get
     for server in running.values():
