@@ -112,7 +112,7 @@ class Client(Program):
     """
 
     def call(self, name: str, *arguments: Any, **named: Any) -> Any:
-        self.say({"call": name, "with": named or list(arguments)})
+        self.say({"call": name, "with": list(arguments) or named})
         answer = self.line()
         if "error" in answer:
             raise Failed(answer["error"])

@@ -5,7 +5,8 @@
  *     {"call": "start", "with": [argument, ...]}  ->  {"ok": value} or {"error": {"type": ..., ...}}
  *
  * `dapr` is DaprClient over HTTP, of which the calls of `client.workflow` are made; `workflow` is DaprWorkflowClient.
- * Addresses and token come from the SDK's own variables. A time is {"$time": seconds from now}, bytes are {"$bytes": text}.
+ * Addresses come from the SDK's own variables, and so does the token, which 3.1 takes as an option only.
+ * A time is {"$time": seconds from now}, bytes are {"$bytes": text}.
  */
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -15,7 +16,8 @@ for (const level of ["log", "info", "warn", "debug"]) console[level] = console.e
 const { DaprClient, DaprWorkflowClient } = createRequire(`${process.env.SDK_FOLDER}/`)("@dapr/dapr");
 
 const kind = process.argv[2];
-const client = kind === "dapr" ? new DaprClient() : new DaprWorkflowClient();
+const options = { daprApiToken: process.env.DAPR_API_TOKEN };
+const client = kind === "dapr" ? new DaprClient(options) : new DaprWorkflowClient(options);
 const target = kind === "dapr" ? client.workflow : client;
 
 function argument(_, found) {
@@ -24,12 +26,15 @@ function argument(_, found) {
   return found;
 }
 
+// An object by its public properties, its getters, and its methods that are getters in all but name.
 function shown(value) {
   if (value === undefined || value === null) return null;
   if (typeof value !== "object" || Array.isArray(value) || value instanceof Date) return value;
-  const getters = Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(value)));
-  const names = [...Object.keys(value), ...getters.filter(([, one]) => one.get).map(([name]) => name)];
-  return Object.fromEntries(names.filter((name) => !name.startsWith("_")).map((name) => [name, shown(value[name])]));
+  const offered = Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(value)));
+  const getters = offered.filter(([name, one]) => one.get || /^get[A-Z]/.test(name)).map(([name]) => name);
+  const names = [...Object.keys(value), ...getters].filter((name) => !name.startsWith("_"));
+  const read = (name) => (typeof value[name] === "function" ? value[name]() : value[name]);
+  return Object.fromEntries(names.map((name) => [name, shown(read(name))]));
 }
 
 async function answered({ call, with: args }) {

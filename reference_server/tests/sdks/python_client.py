@@ -66,7 +66,7 @@ def shown(value):
         return value
     if isinstance(value, (list, tuple)):
         return [shown(one) for one in value]
-    if isinstance(value, dict):
+    if hasattr(value, "items"):
         return {str(key): shown(one) for key, one in value.items()}
     if hasattr(value, "ToJsonString"):
         return value.ToJsonString()
