@@ -296,7 +296,7 @@ class Engine:
 
     def _renew(self, instance: Instance, ending: Ending, way: Course, rest: tuple[Event, ...], now: int) -> None:
         self._release(instance)
-        instance = renewed(instance, ending, way.state, next(self._generations), rest, now)
+        instance = renewed(instance, ending, rest, state=way.state, generation=next(self._generations), now=now)
         self._instances[instance.id] = instance
         self._wake(instance, now)
 

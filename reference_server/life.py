@@ -55,7 +55,9 @@ def committed(instance: Instance, turn: Turn, decision: Decision, state: str, no
     """
     The instance after a turn that leads to a state.
     """
-    made = tuple([event for action in decision.actions if (event := _recorded(instance, action, now)) is not None])
+    made: tuple[Event, ...] = ()
+    if decision.actions:
+        made = tuple([event for action in decision.actions if (event := _recorded(instance, action, now)) is not None])
     last = now if made else turn.events[-1].time
     return Instance(
         instance.id,
@@ -101,8 +103,8 @@ def stalled(instance: Instance, turn: Turn, wire: bytes, state: str, now: int) -
     )
 
 
-def renewed(
-    instance: Instance, ending: Ending, state: str, generation: int, rest: tuple[Event, ...], now: int
+def renewed(  # noqa: PLR0913 - all that differs from a generation to the next
+    instance: Instance, ending: Ending, rest: tuple[Event, ...], *, state: str, generation: int, now: int
 ) -> Instance:
     """
     The next generation. What else came in the turn of the old one is lost with it, as on the real runtime.

@@ -12,7 +12,6 @@ import pytest
 
 import spec
 from reference_server.engine import Engine
-from reference_server.life import TIGHT_LOOP_LIMIT
 from reference_server.instance import (
     COMPLETE,
     CONTINUE_AS_NEW,
@@ -27,6 +26,7 @@ from reference_server.instance import (
     Schedule,
     Turn,
 )
+from reference_server.life import TIGHT_LOOP_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
