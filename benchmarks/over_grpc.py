@@ -271,7 +271,7 @@ def echo(rounds: int, amount: int, place: Path) -> str:
         contestants: dict[str, tuple[str, Callable[[str, int, int], Awaitable[float]]]] = {}
         contestants["reference server, built-in"] = (stack.enter_context(child(reference())).grpc, workflows)
         if python is not None:
-            contestants[f"durabletask {PEER[-4:-2]}"] = (stack.enter_context(peer(python)).grpc, workflows)
+            contestants[f"durabletask {PEER[13:17]}"] = (stack.enter_context(peer(python)).grpc, workflows)
         contestants["three empty calls"] = (stack.enter_context(child(script("bare.py", "aio"))).grpc, nothing)
         for turn in range(rounds + 1):
             for together in (1, 8):
