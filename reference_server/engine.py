@@ -17,34 +17,32 @@ from .agenda import Agenda
 from .instance import (
     ACTIVITY_COMPLETED,
     ACTIVITY_FAILED,
-    ACTIVITY_SCHEDULED,
     CHILD_COMPLETED,
-    CHILD_CREATED,
     CHILD_FAILED,
     CONTINUE_AS_NEW,
     DELIVERED,
-    ENDED,
-    FAIL,
     RECOVER,
+    STALL,
     START,
     STARTED,
     TERMINATE,
-    TIMER_CREATED,
     TIMER_FIRED,
     Activity,
     Answer,
     Call,
     Cancel,
     Child,
-    Ending,
+    Detached,
     Event,
     Failure,
     Instance,
     Parent,
     Schedule,
+    Send,
     Timer,
     Turn,
 )
+from .life import bounded, child_id, committed, due, ended, renewed, stalled, terminated_alone
 from .turns import course
 
 if TYPE_CHECKING:
@@ -52,11 +50,8 @@ if TYPE_CHECKING:
 
     from spec import Cell, Machine, Reply
 
-    from .instance import Action, Decision, Result
+    from .instance import Action, Decision, Ending, Result
     from .turns import Course
-
-TIGHT_LOOP_LIMIT = 20
-"""Generations in a row that never wait (durabletask-go backend/orchestration.go:38)."""
 
 BATCH = 64
 """Most work items that are handed out at once."""
@@ -85,6 +80,7 @@ class Engine:
         self._turns: dict[str, Turn] = {}
         self._activities: deque[Activity] = deque()
         self._open: dict[int, dict[int, str]] = {}
+        self._stalled: dict[str, str] = {}
         self._generations = count(1)
         self.listener: Callable[[str], None] = _nobody
 
@@ -114,26 +110,49 @@ class Engine:
             instance = self._instances.get(call.instance)
         return Answer(cell.acts, reply.outcome, instance)
 
-    def take(self, now: int, limit: int = BATCH) -> list[Turn | Activity]:
+    def take(self, now: int, limit: int = BATCH, executor: str = "") -> list[Turn | Activity]:
         """
-        The work that is due, at most `limit` items. Each turn must come back to `complete_turn`.
+        The work that is due, at most `limit` items; instances that took no turn yet get this executor.
+
+        Each turn must come back to `complete_turn` or `put_back`, whenever that may be.
         """
         work: list[Turn | Activity] = []
         while self._activities and len(work) < limit:
             activity = self._activities.popleft()
-            if activity.task in self._open.get(activity.generation, ()):
+            if self.awaits(activity):
                 work.append(activity)
         while len(work) < limit:
             key = self._agenda.pop(now)
             if key is None:
                 break
             if isinstance(key, str):
-                instance = self._instances[key]
-                turn = self._turns[key] = Turn(key, instance.history, instance.inbox, now)
-                work.append(turn)
+                work.append(self._turn(self._instances[key], executor, now))
             else:
                 self._fire(*key, now)
         return work
+
+    def awaits(self, work: Turn | Activity) -> bool:
+        """
+        Whether a turn or an activity that was handed out is still to be done.
+        """
+        if isinstance(work, Turn):
+            return self._turns.get(work.instance) is work
+        return not work.awaited or work.task in self._open.get(work.generation, ())
+
+    def put_back(self, turn: Turn) -> None:
+        """
+        Undo the taking of a turn: what it brought waits in the inbox until something else comes.
+        """
+        if self.awaits(turn):
+            del self._turns[turn.instance]
+
+    def revive(self, now: int) -> None:
+        """
+        Give every stalled instance another try: somebody with other code may have come.
+        """
+        for name in self._stalled:
+            if name not in self._turns:
+                self._agenda.add(name, now)
 
     def next_due(self) -> int | None:
         """
@@ -149,27 +168,48 @@ class Engine:
             return
         del self._turns[turn.instance]
         instance = self._instances[turn.instance]
-        ending = _bounded(instance, decision.ending)
-        way = course(self._machine.table, instance.state, turn.events, ending.happening if ending else "")
-        rest = instance.inbox[len(turn.events) :]
+        ending = bounded(instance, decision.ending)
+        happening = ending.happening if ending else ""
+        before = self._stalled.pop(turn.instance, instance.state)
+        way = course(self._machine.table, before, turn.events, happening)
         if way.state == self._absent:
             self._erase(instance.id)
+        elif way.happened and ending is not None and happening == STALL:
+            self._stalled[turn.instance] = before
+            self._instances[turn.instance] = stalled(instance, turn, ending.wire, way.state, now)
         elif way.state in self._terminal:
-            self._finish(_committed(instance, turn, decision, way, rest), ending, way, now)
-        elif way.happened and ending is not None and ending.happening == CONTINUE_AS_NEW:
-            self._renew(instance, ending, way, rest, now)
+            self._finish(committed(instance, turn, decision, way.state, now), ending, way, now)
+            self._leave(instance, decision.actions if way.happened else (), now)
+        elif way.happened and ending is not None and happening == CONTINUE_AS_NEW:
+            self._renew(instance, ending, way, instance.inbox[len(turn.events) :], now)
         else:
-            self._proceed(_committed(instance, turn, decision, way, rest), decision.actions, now)
+            self._proceed(committed(instance, turn, decision, way.state, now), decision.actions, now)
         self.listener(turn.instance)
 
     def complete_activity(self, activity: Activity, result: Result, now: int) -> None:
         """
         Deliver what an activity came to. A result that nobody waits for is dropped.
         """
-        if self._close(activity.generation, activity.task):
+        if self._close(activity.generation, activity.task) is not None:
             kind = ACTIVITY_FAILED if result.failure else ACTIVITY_COMPLETED
-            event = Event(kind, now, activity.task, activity.name, result.data, failure=result.failure)
+            event = Event(
+                kind, now, activity.task, activity.name, result.data, failure=result.failure, wire=result.wire
+            )
             self._deliver(self._instances[activity.instance], event, now)
+
+    def _turn(self, instance: Instance, executor: str, now: int) -> Turn:
+        if instance.created is None and instance.executor != executor:
+            instance = self._instances[instance.id] = instance._replace(executor=executor)
+        turn = self._turns[instance.id] = Turn(
+            instance.id,
+            instance.history,
+            instance.inbox,
+            now,
+            instance.executor,
+            instance.generation,
+            instance.parent,
+        )
+        return turn
 
     def _cell(self, state: str, operation: str, instance: Instance | None, *, alone: bool = False) -> Cell:
         cell = self._machine.table[state][operation]
@@ -197,7 +237,7 @@ class Engine:
         elif instance is None or call.operation == START:
             self._create(call, target, now)
         elif call.operation in DELIVERED and instance.state in self._moving:
-            event = Event(call.operation, now, name=call.event, data=call.data, alone=call.alone)
+            event = Event(call.operation, now, name=call.event, data=call.data, alone=call.alone, wire=call.wire)
             self._deliver(instance, event, now)
         elif target != instance.state:
             self._instances[instance.id] = instance._replace(state=target)
@@ -206,7 +246,7 @@ class Engine:
         old = self._instances.get(call.instance)
         if old is not None:
             self._release(old)
-        inbox = (Event(STARTED, now, name=call.workflow, data=call.data),)
+        inbox = (Event(STARTED, now, name=call.workflow, data=call.data, wire=call.wire),)
         generation = next(self._generations)
         instance = Instance(call.instance, call.workflow, state, generation, call.data, parent, inbox=inbox)
         self._instances[call.instance] = instance
@@ -224,14 +264,16 @@ class Engine:
 
     def _fire(self, generation: int, task: int, now: int) -> None:
         name = self._close(generation, task)
-        self._deliver(self._instances[name], Event(TIMER_FIRED, now, task), now)
+        if name is not None:
+            instance = self._instances[name]
+            self._deliver(instance, Event(TIMER_FIRED, now, task, due=due(instance, task)), now)
 
-    def _close(self, generation: int, task: int) -> str:
+    def _close(self, generation: int, task: int) -> str | None:
         """
-        Take a task off the open ones; the ID of the instance that waits for it, or the empty string.
+        Take a task off the open ones; the ID of the instance that waits for it, if one does.
         """
         tasks = self._open.get(generation, {})
-        name = tasks.pop(task, "")
+        name = tasks.pop(task, None)
         if not tasks:
             self._open.pop(generation, None)
         return name
@@ -239,6 +281,7 @@ class Engine:
     def _release(self, instance: Instance) -> None:
         self._agenda.cancel(instance.id)
         self._turns.pop(instance.id, None)
+        self._stalled.pop(instance.id, None)
         for task in self._open.pop(instance.generation, ()):
             self._agenda.cancel((instance.generation, task))
 
@@ -252,47 +295,22 @@ class Engine:
                 self.listener(instance.id)
 
     def _renew(self, instance: Instance, ending: Ending, way: Course, rest: tuple[Event, ...], now: int) -> None:
-        """
-        Start the next generation. What else came in the turn of the old one is lost with it, as on the real runtime.
-        """
         self._release(instance)
-        lap = next((event.task for event in (*instance.history, *instance.inbox) if event.kind == STARTED), 0) + 1
-        started = Event(STARTED, now, lap, instance.workflow, ending.input)
-        renewed = Instance(
-            instance.id,
-            instance.workflow,
-            way.state,
-            next(self._generations),
-            ending.input,
-            instance.parent,
-            inbox=(started, *ending.kept, *rest),
-            created=now,
-            updated=now,
-            laps=instance.laps + 1,
-        )
-        self._instances[instance.id] = renewed
-        self._wake(renewed, now)
+        instance = renewed(instance, ending, rest, state=way.state, generation=next(self._generations), now=now)
+        self._instances[instance.id] = instance
+        self._wake(instance, now)
 
     def _finish(self, instance: Instance, ending: Ending | None, way: Course, now: int) -> None:
         self._release(instance)
-        ended = Event(ENDED, now, name=way.cause, data=ending.output if ending else None)
-        last = None if way.happened else _last(instance, way.cause)
-        instance = instance._replace(
-            history=(*instance.history, ended),
-            inbox=(),
-            updated=now,
-            output=ending.output if way.happened and ending else last and last.data,
-            failure=ending.failure if way.happened and ending else None,
-        )
-        self._instances[instance.id] = instance
-        if way.cause == TERMINATE and not (last and last.alone):
+        instance = self._instances[instance.id] = ended(instance, ending, way, now)
+        if way.cause == TERMINATE and not terminated_alone(instance):
             for name in instance.children:
                 self.handle(Call(TERMINATE, name), now)
         if instance.parent is not None:
             self._report(instance, instance.parent, way, now)
 
     def _report(self, child: Instance, parent: Parent, way: Course, now: int) -> None:
-        if not self._close(parent.generation, parent.task):
+        if self._close(parent.generation, parent.task) is None:
             return
         failure = child.failure
         if failure is None and not way.happened:
@@ -302,9 +320,6 @@ class Engine:
         self._deliver(self._instances[parent.instance], event, now)
 
     def _proceed(self, instance: Instance, actions: tuple[Action, ...], now: int) -> None:
-        events = tuple(_recorded(instance, action, now) for action in actions if not isinstance(action, Cancel))
-        if events:
-            instance = instance._replace(history=instance.history + events, updated=now)
         self._instances[instance.id] = instance
         if instance.inbox:
             self._wake(instance, instance.inbox[0].time + self._settle)
@@ -312,81 +327,55 @@ class Engine:
             self._act(instance, action, now)
 
     def _act(self, instance: Instance, action: Action, now: int) -> None:
-        generation, key = instance.generation, (instance.generation, action.task)
         if isinstance(action, Cancel):
-            self._agenda.cancel(key)
-            self._close(*key)
-            return
-        self._open.setdefault(generation, {})[action.task] = instance.id
-        if isinstance(action, Timer):
-            self._agenda.add(key, action.due)
-        elif isinstance(action, Schedule):
-            self._activities.append(Activity(instance.id, generation, action.task, action.name, action.data))
+            self._agenda.cancel((instance.generation, action.task))
+            self._close(instance.generation, action.task)
+        elif isinstance(action, (Detached, Send)):
+            self.handle(action.call, now)
         else:
-            self._spawn(instance, action, now)
+            self._open.setdefault(instance.generation, {})[action.task] = instance.id
+            if isinstance(action, Timer):
+                self._agenda.add((instance.generation, action.task), action.due)
+            elif isinstance(action, Schedule):
+                self._schedule(instance, action, awaited=True)
+            else:
+                self._spawn(instance, action, now)
+
+    def _leave(self, instance: Instance, actions: tuple[Action, ...], now: int) -> None:
+        """
+        Act for an instance that has ended: what it set going runs on, and nobody waits for it.
+        """
+        for action in actions:
+            if isinstance(action, Schedule):
+                self._schedule(instance, action, awaited=False)
+            elif isinstance(action, Child):
+                self._spawn(instance, action, now)
+            elif isinstance(action, (Detached, Send)):
+                self.handle(action.call, now)
+
+    def _schedule(self, instance: Instance, action: Schedule, *, awaited: bool) -> None:
+        generation, executor = instance.generation, instance.executor
+        self._activities.append(
+            Activity(instance.id, generation, action.task, action.name, action.data, executor, awaited, action.wire)
+        )
 
     def _spawn(self, parent: Instance, action: Child, now: int) -> None:
-        name = _child_id(parent, action)
+        name = child_id(parent, action)
         old = self._instances.get(name)
         cell = self._cell(self._absent if old is None else old.state, START, old)
         if self._replies[cell.acts].outcome == "accepted":
-            link = Parent(parent.id, parent.generation, action.task)
+            link = Parent(parent.id, parent.generation, action.task, parent.workflow)
             call = Call(START, name, action.workflow, data=action.data)
             self._create(call, cell.settles[0], now, link)
             waiting = self._instances[parent.id]
             self._instances[parent.id] = waiting._replace(children=(*waiting.children, name))
-            return
-        self._close(parent.generation, action.task)
-        failure = Failure("ChildNotStarted", f"child workflow '{name}' was not started: the ID is in use")
-        event = Event(CHILD_FAILED, now, action.task, instance=name, failure=failure)
-        self._deliver(self._instances[parent.id], event, now)
-
-
-def _bounded(instance: Instance, ending: Ending | None) -> Ending | None:
-    if ending is None or ending.happening != CONTINUE_AS_NEW or instance.laps < TIGHT_LOOP_LIMIT:
-        return ending
-    message = f"exceeded tight-loop continue-as-new limit of {TIGHT_LOOP_LIMIT} iterations"
-    return Ending(FAIL, failure=Failure("ContinueAsNewLimit", message))
-
-
-def _committed(instance: Instance, turn: Turn, decision: Decision, way: Course, rest: tuple[Event, ...]) -> Instance:
-    last = turn.events[-1].time
-    return Instance(
-        instance.id,
-        instance.workflow,
-        way.state,
-        instance.generation,
-        instance.input,
-        instance.parent,
-        history=instance.history + turn.events,
-        inbox=rest,
-        created=turn.events[0].time if instance.created is None else instance.created,
-        updated=last if instance.updated is None else max(last, instance.updated),
-        status=decision.status,
-        children=instance.children,
-    )
-
-
-def _last(instance: Instance, kind: str) -> Event | None:
-    """
-    The last event of a kind in a history: its data is the output that a terminate brings.
-    """
-    return next((event for event in reversed(instance.history) if event.kind == kind), None)
+        elif self._close(parent.generation, action.task) is not None:
+            failure = Failure("ChildNotStarted", f"child workflow '{name}' was not started: the ID is in use")
+            event = Event(CHILD_FAILED, now, action.task, instance=name, failure=failure)
+            self._deliver(self._instances[parent.id], event, now)
 
 
 def _nobody(_instance: str) -> None:
     """
     Listens to nothing.
     """
-
-
-def _child_id(parent: Instance, action: Child) -> str:
-    return action.instance or f"{parent.id}:{action.task:04x}"
-
-
-def _recorded(instance: Instance, action: Timer | Schedule | Child, now: int) -> Event:
-    if isinstance(action, Timer):
-        return Event(TIMER_CREATED, now, action.task, due=action.due)
-    if isinstance(action, Schedule):
-        return Event(ACTIVITY_SCHEDULED, now, action.task, action.name, action.data)
-    return Event(CHILD_CREATED, now, action.task, action.workflow, action.data, instance=_child_id(instance, action))

@@ -1,7 +1,8 @@
 """
-Drives the engine: runs what is due, and sleeps until more is.
+Drives the engine: runs what is due or hands it to workers, and sleeps until more is.
 
 Rule 1: one batch at a time, so that requests get their turn between two batches.
+Rule 2: an instance gets its executor when it takes its first turn: the workers, if there are any, or the one in here.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
     from .engine import Engine
     from .instance import Activity
-    from .ports import Clock, Executor
+    from .ports import Clock, Executor, Workers
+
+HERE = ""
+"""The executor in this process."""
 
 LONGEST_SLEEP = 3600.0
 """Seconds after which the pump looks again, however far away the next timer is."""
@@ -30,10 +34,10 @@ class Pump:
     The driver of one engine on one event loop.
     """
 
-    __slots__ = ("_clock", "_due", "_engine", "_executor", "_handle", "_loop")
+    __slots__ = ("_clock", "_due", "_engine", "_executor", "_handle", "_loop", "_workers")
 
-    def __init__(self, engine: Engine, executor: Executor, clock: Clock) -> None:
-        self._engine, self._executor, self._clock = engine, executor, clock
+    def __init__(self, engine: Engine, executor: Executor, clock: Clock, workers: Workers | None = None) -> None:
+        self._engine, self._executor, self._clock, self._workers = engine, executor, clock, workers
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handle: asyncio.Handle | None = None
         self._due: int | None = None
@@ -78,9 +82,13 @@ class Pump:
         """
         Run one batch of what is due now; whether there was any.
         """
-        work = self._engine.take(self._clock.now())
+        workers = self._workers
+        executor = workers.name if workers is not None and workers.hosting else HERE
+        work = self._engine.take(self._clock.now(), executor=executor)
         for item in work:
-            if isinstance(item, Turn):
+            if workers is not None and item.executor != HERE:
+                workers.send(item)
+            elif isinstance(item, Turn):
                 self._engine.complete_turn(item, self._decide(item), self._clock.now())
             else:
                 self._engine.complete_activity(item, self._perform(item), self._clock.now())
