@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import KitError
 from .identity import IdentityError, short, spell
-from .judge import accepts, workflow
-from .match import parse, plain
+from .judge import accepts, shown
+from .match import plain
 from .scenario import LOOKS, WITHIN
 from .steps import Steps
 from .talk import StoppedError, Talk
@@ -204,8 +204,4 @@ def sweep(
 
 
 def _status(look: Observation) -> str:
-    try:
-        body = parse(look.body)
-    except ValueError:
-        return ""
-    return str(workflow(body).get("runtimeStatus", "")) if isinstance(body, dict) else ""
+    return str(shown(look).get("runtimeStatus", ""))

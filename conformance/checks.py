@@ -25,11 +25,21 @@ if TYPE_CHECKING:
     from .contract import Contract
     from .scenario import Row, Scenario, Step
 
-DOCUMENT_RULE = "WF-HTTP-009"
-"""The rule that an answer breaks which is not in the OpenAPI document."""
+HTTP = "http"
+"""The kind of surface that the OpenAPI document describes."""
+
+DOCUMENT_RULE, MESSAGE_RULE = "WF-HTTP-009", "WF-GRPC-001"
+"""The rules that an answer breaks which is not in the OpenAPI document, or not the message of its method."""
 
 
-def plan(scenario: Scenario, row: Row, held: spec.Spec, contract: Contract, kind: str = "http") -> tuple[Planned, ...]:
+def document_rule(kind: str) -> str:
+    """
+    The rule that an answer breaks which no document of its surface describes.
+    """
+    return DOCUMENT_RULE if kind == HTTP else MESSAGE_RULE
+
+
+def plan(scenario: Scenario, row: Row, held: spec.Spec, contract: Contract, kind: str = HTTP) -> tuple[Planned, ...]:
     """
     Each step of one row of a scenario with its checks.
 
@@ -75,7 +85,7 @@ class _Planner:
             yield from self._cell(step, cell)
         else:
             yield from self._accepted(step, cell)
-        yield from self._check(step, "body", DOCUMENT_RULE, Document(self._contract.operation(step.operation).id))
+        yield from self._document(step)
         yield from self._further(step)
         self._follow(step, cell, refused=bool(refused))
 
@@ -165,7 +175,7 @@ class _Planner:
     def _look(self, step: Step, awaits: Wants) -> Iterator[Check]:
         rule = step.rule or self._beliefs.settles_rule(step.instance)
         yield from self._check(step, "settles", rule, awaits, ends=True)
-        yield from self._check(step, "body", DOCUMENT_RULE, Document(self._contract.operation(step.operation).id))
+        yield from self._document(step)
         yield from self._further(step)
         if isinstance(awaits, Gone):
             self._beliefs.gone(step.instance)
@@ -195,7 +205,7 @@ class _Planner:
         path = step.call["path"].replace("{version}", self._contract.versions[0])
         operation = self._contract.route(step.call["method"], _filled(path))
         if operation:
-            yield from self._check(step, "body", DOCUMENT_RULE, Document(operation))
+            yield from self._check(step, "body", document_rule(self._kind), Document(operation))
 
     def _parallel(self, step: Step) -> Planned:
         if step.expect is None:
@@ -226,9 +236,7 @@ class _Planner:
 
     def _branch_body(self, branch: Step) -> Iterator[Check]:
         if branch.operation:
-            yield from self._check(
-                branch, "body", DOCUMENT_RULE, Document(self._contract.operation(branch.operation).id)
-            )
+            yield from self._document(branch)
 
     def _accepted_row(self, cell: spec.Cell | None) -> RowOf | None:
         return self._row(cell.reply) if cell and cell.reply != spec.UNSPECIFIED and self._accepts(cell.reply) else None
@@ -255,6 +263,10 @@ class _Planner:
             self._bad(step, rule, "no such rule")
         elif not held.excluded and self._holds(held):
             yield Check(f"{step.number}.{suffix or kind}", step.index, step.line, kind, rule, wants, ends)
+
+    def _document(self, step: Step) -> Iterator[Check]:
+        named = self._contract.operation(step.operation).id if self._kind == HTTP else step.operation
+        yield from self._check(step, "body", document_rule(self._kind), Document(named))
 
     def _holds(self, rule: spec.Rule) -> bool:
         return self._kind in rule.surfaces and (not rule.profiles or self._spec.profile.name in rule.profiles)

@@ -11,8 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from .errors import NoWorker, Unreachable
-from .judge import accepts, workflow
-from .match import parse
+from .judge import accepts, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,11 +96,7 @@ def _wait(ask: Callable[..., Observation], calls: Calls, instance: str, goals: f
 
 
 def _status(look: Observation) -> str:
-    try:
-        body = parse(look.body)
-    except ValueError:
-        return ""
-    return str(workflow(body).get("runtimeStatus", "")) if isinstance(body, dict) and accepts(look) else ""
+    return str(shown(look).get("runtimeStatus", "")) if accepts(look) else ""
 
 
 def _nobody(calls: Calls) -> str:

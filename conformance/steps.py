@@ -13,8 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from . import names
-from .judge import Verdict, accepts, count, judge
-from .match import parse
+from .judge import Verdict, accepts, count, judge, shown
 from .scenario import WITHIN
 from .wants import Count, Document
 
@@ -189,10 +188,6 @@ class Steps:
         step = planned.step
         if step.operation != "start" or "id" not in step.call or not accepts(saw):
             return
-        try:
-            body = parse(saw.body)
-        except ValueError:
-            return
-        made = body.get("instanceID") if isinstance(body, dict) else None
+        made = shown(saw).get("instanceID")
         if isinstance(made, str) and made:
             self.known[step.instance] = made
