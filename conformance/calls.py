@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import json
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import names
 from .contract import encode
@@ -23,10 +23,43 @@ if TYPE_CHECKING:
 JSON = (("Content-Type", "application/json"),)
 
 
+class Asks(Protocol):
+    """
+    One surface: how an operation becomes a request, which itself knows how its answer is read.
+    """
+
+    url: str
+    port: str
+    """The kind of port, as people call it."""
+
+    def operation(  # noqa: PLR0913 - the arguments of an operation
+        self,
+        name: str,
+        instance: str | None,
+        *,
+        workflow: str = "",
+        event: str = "",
+        body: bytes = b"",
+        json: bool = False,
+    ) -> Request:
+        """
+        The request of one operation on an instance; None: without an ID.
+        """
+        ...
+
+    def step(self, planned: Planned, known: Mapping[str, Any]) -> Request:
+        """
+        The request of a step, with everything that is known by now put in.
+        """
+        ...
+
+
 class Calls:
     """
     Builds the requests of one run on one API version.
     """
+
+    port = "HTTP"
 
     def __init__(
         self,

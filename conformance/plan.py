@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from .wants import Check, Planned
 
 
+HTTP, GRPC = checks.HTTP, "grpc"
+PORTS = (HTTP, GRPC)
+"""The kinds of port that a server has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surface:
     """
@@ -35,6 +40,13 @@ class Surface:
     name: str
     kind: str
     version: str
+
+    @property
+    def port(self) -> str:
+        """
+        The kind of port that serves it.
+        """
+        return HTTP if self.kind == HTTP else GRPC
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +136,15 @@ def surfaces(contract: Contract) -> tuple[Surface, ...]:
     """
     Every surface there is, in the order of the document.
     """
-    return tuple(Surface(f"http/{version}", "http", version) for version in contract.versions)
+    found = [Surface(f"{HTTP}/{version}", HTTP, version) for version in contract.versions]
+    for kind, one in spec.grpc().items():
+        versions = one.versions or ("",)
+        found += [Surface(f"{one.name}/{version.lower()}" if version else one.name, kind, version) for version in versions]
+    return tuple(found)
+
+
+_Rows = dict[str, list[tuple["Row", tuple["Planned", ...]]]]
+"""For each kind of surface the rows of a scenario, planned."""
 
 
 @dataclass(slots=True)
@@ -142,24 +162,29 @@ def plan(  # noqa: PLR0913 - what a plan is made of
     capabilities: Sequence[str] = (),
     *,
     only_required: bool = False,
+    ports: Sequence[str] = PORTS,
 ) -> Plan:
     """
     The cases of a run. Raises BadFiles where steps do not fit the table, UsageError where a name selects nothing.
     """
     scenarios = tuple(scenarios)
-    chosen = _chosen(surfaces(contract), selection)
+    known = tuple(one for one in surfaces(contract) if one.port in ports)
+    chosen = _chosen(surfaces(contract), known, selection)
     _known(selection, held, scenarios)
     draft = _Draft()
     wrong: list[str] = []
     for scenario in scenarios:
         try:
-            rows = [(row, checks.plan(scenario, row, held, contract)) for row in scenario.rows]
+            rows = {
+                kind: [(row, checks.plan(scenario, row, held, contract, kind)) for row in scenario.rows]
+                for kind in _kinds(scenario, known)
+            }
             _carried(scenario, rows, held, contract)
         except BadFiles as error:
             wrong += error.problems
             continue
-        for surface in surfaces(contract):
-            for row, steps in rows:
+        for surface in known:
+            for row, steps in rows.get(surface.kind, ()):
                 case = _case(scenario, surface, row, steps)
                 if _left_out(case, chosen, held, selection) or (only_required and not _needs(case, capabilities)):
                     draft.filtered += 1
@@ -194,7 +219,6 @@ def _left_out(case: Case, chosen: Sequence[Surface], held: spec.Spec, selection:
     scenario = case.scenario
     return (
         case.surface not in chosen
-        or bool(scenario.surfaces and case.surface.kind not in scenario.surfaces)
         or bool(scenario.profiles and held.profile.name not in scenario.profiles)
         or not selected(case.name, scenario.id, scenario.area, selection.names)
         or bool(selection.tags and not set(selection.tags) & set(scenario.tags))
@@ -223,14 +247,22 @@ def shard(name: str, count: int) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % count + 1
 
 
-def _chosen(known: Sequence[Surface], selection: Selection) -> tuple[Surface, ...]:
+def _chosen(every: Sequence[Surface], known: Sequence[Surface], selection: Selection) -> tuple[Surface, ...]:
     for glob in selection.surfaces:
-        if not any(matches(glob, one.name) for one in known):
-            names = [one.name for one in known]
+        if not any(_means(glob, one) for one in every):
+            names = [one.name for one in every]
             raise UsageError(f"--surface {glob}: no such surface; there are {', '.join(names)}{meant(glob, names)}")
-    return tuple(
-        one for one in known if not selection.surfaces or any(matches(glob, one.name) for glob in selection.surfaces)
-    )
+        if not any(_means(glob, one) for one in known):
+            option = next("--server URL" if one.port == HTTP else "--grpc HOST:PORT" for one in every if _means(glob, one))
+            raise UsageError(f"--surface {glob}: its address is not known; give it with {option}")
+    return tuple(one for one in known if not selection.surfaces or any(_means(glob, one) for glob in selection.surfaces))
+
+
+def _means(glob: str, surface: Surface) -> bool:
+    """
+    Whether a glob means a surface, by its name or by the part before the version.
+    """
+    return matches(glob, surface.name) or glob == surface.name.partition("/")[0]
 
 
 def _known(selection: Selection, held: spec.Spec, scenarios: Sequence[Scenario]) -> None:
@@ -243,17 +275,26 @@ def _known(selection: Selection, held: spec.Spec, scenarios: Sequence[Scenario])
             raise UsageError(f"--tag {tag}: no scenario has it; there are {', '.join(tags)}{meant(tag, tags)}")
 
 
-def _carried(
-    scenario: Scenario, rows: Sequence[tuple[Row, tuple[Planned, ...]]], held: spec.Spec, contract: Contract
-) -> None:
+def _kinds(scenario: Scenario, known: Sequence[Surface]) -> tuple[str, ...]:
     """
-    Each rule of a file is carried by a check of it, in this profile or in another.
+    The kinds of surface that a scenario is for.
     """
-    lacking = set(scenario.rules) - _rules(steps for _, steps in rows)
+    kinds = dict.fromkeys(one.kind for one in known)
+    return tuple(one for one in kinds if not scenario.surfaces or one in scenario.surfaces)
+
+
+def _carried(scenario: Scenario, rows: _Rows, held: spec.Spec, contract: Contract) -> None:
+    """
+    Each rule of a file is carried by a check of it, in this profile or in another, on one kind of surface or another.
+    """
+    lacking = set(scenario.rules)
+    for of_kind in rows.values():
+        lacking -= _rules(steps for _, steps in of_kind)
     for profile in spec.profiles() if lacking else ():
         if profile != held.profile.name:
             other = spec.load(profile)
-            lacking -= _rules(checks.plan(scenario, row, other, contract) for row, _ in rows)
+            for kind, of_kind in rows.items():
+                lacking -= _rules(checks.plan(scenario, row, other, contract, kind) for row, _ in of_kind)
     lacking -= {rule for rule in lacking if held.rules[rule].excluded}
     if lacking:
         raise BadFiles(

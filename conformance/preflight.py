@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import spec
 
-    from .calls import Calls
+    from .calls import Asks
     from .exchange import Observation
 
 READY = 10.0
@@ -29,10 +29,13 @@ PROBE = 5.0
 
 ECHO = "ConformanceEcho"
 
+UNKNOWN_CALLER = (401, 403, "UNAUTHENTICATED", "PERMISSION_DENIED")
+"""The statuses that ask who is calling."""
+
 
 def preflight(  # noqa: PLR0913, PLR0917 - each is a fact of the run
     ask: Callable[..., Observation],
-    calls: Calls,
+    calls: Asks,
     machine: spec.Machine,
     capabilities: Sequence[str],
     instance: str,
@@ -47,7 +50,7 @@ def preflight(  # noqa: PLR0913, PLR0917 - each is a fact of the run
     look = ask(calls.operation("get", instance), READY * scale)
     if look.status is None:
         raise Unreachable(
-            f"{calls.url} gives no answer: {look.error}\nIs the server running, and is this its HTTP port?"
+            f"{calls.url} gives no answer: {look.error}\nIs the server running, and is this its {calls.port} port?"
         )
     begun = ask(
         calls.operation("start", instance, workflow=ECHO, body=b'"ready?"', json=True), until - time.monotonic()
@@ -55,14 +58,14 @@ def preflight(  # noqa: PLR0913, PLR0917 - each is a fact of the run
     if begun.status is None:
         raise NoWorker(f"{_nobody(calls)}\nThe start of one hangs: {begun.error}")
     if not accepts(begun):
-        raise Unreachable(f"{calls.url} does not start a workflow.\n{_seen(begun)}\n{_advice(begun)}")
+        raise Unreachable(f"{calls.url} does not start a workflow.\n{_seen(begun)}\n{_advice(calls, begun)}")
     goals = _goals(machine, capabilities)
     _wait(ask, calls, instance, goals, until)
     if not capabilities or not any(one.startswith("hold_") for one in capabilities):
         ask(calls.operation("purge", instance), PROBE * scale)
 
 
-def alive(ask: Callable[..., Observation], calls: Calls, instance: str, scale: float) -> bool:
+def alive(ask: Callable[..., Observation], calls: Asks, instance: str, scale: float) -> bool:
     """
     Whether the server answers at all.
     """
@@ -77,10 +80,10 @@ def _goals(machine: spec.Machine, capabilities: Sequence[str]) -> frozenset[str]
     states = {held[one] for one in capabilities if one in held}
     if not states:
         states = {state for row in machine.table.values() for state in row["complete"].settles}
-    return frozenset(machine.states[one].reported["http"] for one in states)
+    return frozenset(word for one in states for word in machine.states[one].reported.values())
 
 
-def _wait(ask: Callable[..., Observation], calls: Calls, instance: str, goals: frozenset[str], until: float) -> None:
+def _wait(ask: Callable[..., Observation], calls: Asks, instance: str, goals: frozenset[str], until: float) -> None:
     pause = 0.005
     while True:
         look = ask(calls.operation("get", instance), max(until - time.monotonic(), 0.05))
@@ -99,7 +102,7 @@ def _status(look: Observation) -> str:
     return str(shown(look).get("runtimeStatus", "")) if accepts(look) else ""
 
 
-def _nobody(calls: Calls) -> str:
+def _nobody(calls: Asks) -> str:
     return (
         f"no worker hosts the kit workflows at {calls.url}: {ECHO} does not complete.\n"
         "Start an application beside the sidecar that registers ConformanceEcho, ConformanceScript and "
@@ -115,7 +118,7 @@ def _seen(look: Observation) -> str:
     return f"Last seen: {asked} -> {look.status} {look.media} {first}"
 
 
-def _advice(look: Observation) -> str:
-    if look.status in (401, 403):
+def _advice(calls: Asks, look: Observation) -> str:
+    if look.status in UNKNOWN_CALLER:
         return "It wants a token: give it with --api-token, or in DAPR_API_TOKEN."
-    return "Is this the HTTP port of a sidecar that serves the workflow API, with a state store for actors?"
+    return f"Is this the {calls.port} port of a sidecar that serves the workflow API, with a state store for actors?"
