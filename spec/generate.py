@@ -1,5 +1,7 @@
 """
-Writes STATES.md and RULES.md from the data of this folder: `python -m spec.generate [--check]`.
+Writes what is generated from this folder: STATES.md, RULES.md, proto/descriptors.binpb.
+
+`python -m spec.generate [--check]`.
 
 Rule 1: a page is a function of the spec; files are touched in `main` alone.
 Rule 2: the same data gives the same bytes.
@@ -15,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import spec
 
+from . import compiled
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -29,15 +33,20 @@ def main(arguments: Sequence[str] | None = None, folder: Path = Path(__file__).p
     """
     Write the pages, or with --check tell which ones are not what the data says.
     """
-    parser = argparse.ArgumentParser(prog=COMMAND, description="Write STATES.md and RULES.md from the data.")
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Write the pages and the descriptors from the data.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page is stale")
     check = parser.parse_args(arguments).check
-    stale = {name: text for name, text in pages().items() if _bytes(folder / name) != text.encode()}
-    for name, text in stale.items():
+    try:
+        stale = _stale(folder)
+    except compiled.NoCompiler as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    for name, content in stale.items():
         if check:
             sys.stderr.write(f"{folder / name} is stale; run: {COMMAND}\n")
         else:
-            (folder / name).write_bytes(text.encode())
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(content)
             sys.stderr.write(f"wrote {folder / name}\n")
     return 1 if check and stale else 0
 
@@ -106,6 +115,14 @@ def escape(text: str) -> str:
     The text as the content of one Markdown cell.
     """
     return " ".join(text.replace("\\|", "|").replace("|", "\\|").split()).replace("<", "&lt;")
+
+
+def _stale(folder: Path) -> dict[str, bytes]:
+    found = {name: text.encode() for name, text in pages().items() if _bytes(folder / name) != text.encode()}
+    descriptors = compiled.descriptors()
+    if not compiled.same(_bytes(folder / compiled.NAME), descriptors):
+        found[compiled.NAME] = descriptors
+    return found
 
 
 def _bytes(path: Path) -> bytes | None:
