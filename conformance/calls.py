@@ -83,6 +83,7 @@ class Calls:
         body: bytes = b"",
         json: bool = False,
         version: str = "",
+        headers: tuple[tuple[str, str | None], ...] = (),
     ) -> Request:
         """
         The request of one operation on an instance; None: without an ID.
@@ -96,15 +97,17 @@ class Calls:
         if instance is not None:
             values["instanceID"] = instance
         target = operation.target(version or self._version, values)
-        return Request(operation.method, target.encode(), JSON if json else (), body, operation.method == "GET")
+        lines = (*(JSON if json else ()), *headers)
+        return Request(operation.method, target.encode(), lines, body, operation.method == "GET")
 
     def step(self, planned: Planned, known: Mapping[str, Any]) -> Request:
         """
         The request of a step, with everything that is known by now put in.
         """
         step = planned.step
+        version = step.on.rpartition("/")[2] or self._version
         if step.verb == "request":
-            return self._raw(step.call, known, step.on or self._version)
+            return self._raw(step.call, known, version)
         call = names.fill(dict(step.call), known)
         key = "input" if step.operation == "start" else "data"
         body, is_json = payload(call, key, dump)
@@ -116,7 +119,8 @@ class Calls:
             event=call.get("name", ""),
             body=body,
             json=is_json,
-            version=step.on,
+            version=version,
+            headers=step.headers,
         )
 
     def _raw(self, call: Mapping[str, Any], known: Mapping[str, Any], version: str) -> Request:

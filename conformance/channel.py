@@ -63,16 +63,17 @@ class Channel:
     def __init__(
         self, address: str, *, headers: Mapping[str, str] | None = None, ca: str = "", deadline: float = DEADLINE
     ) -> None:
-        scheme, self.url = parsed(address)
+        scheme, host = parsed(address)
+        self.url = f"{scheme}://{host}" if scheme else host
         self._common = tuple((name.lower(), value) for name, value in (headers or {}).items())
         self._deadline = deadline
         self._lock = threading.Lock()
         self._methods: dict[str, Any] = {}
-        if scheme == "https":
+        if scheme:
             roots = Path(ca).read_bytes() if ca else None
-            self._channel = grpc.secure_channel(self.url, grpc.ssl_channel_credentials(roots), _OPTIONS)
+            self._channel = grpc.secure_channel(host, grpc.ssl_channel_credentials(roots), _OPTIONS)
         else:
-            self._channel = grpc.insecure_channel(self.url, _OPTIONS)
+            self._channel = grpc.insecure_channel(host, _OPTIONS)
 
     def ask(self, request: Request, deadline: float | None = None) -> Observation:
         """
@@ -132,12 +133,12 @@ class Channel:
 
 def parsed(address: str) -> tuple[str, str]:
     """
-    Scheme and HOST:PORT of an address. Raises UsageError where it is none.
+    The scheme, where it is not the plain one, and HOST:PORT of an address. Raises UsageError where it is none.
     """
     found = _ADDRESS.fullmatch(address)
     if not found or not 0 < int(found[3]) < 1 << 16:
         raise UsageError(f"--grpc {address}: HOST:PORT such as 127.0.0.1:50001 is expected, or https://HOST:PORT")
-    return found[1] or "http", found[2]
+    return "" if found[1] != "https" else "https", found[2]
 
 
 def _outcome(failed: Any, timeout: float, *, given_up: bool) -> tuple[str | None, Trouble, str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import spec
 
+from . import load
 from .believe import Beliefs
 from .errors import BadFiles
 from .names import dynamic
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 HTTP = "http"
 """The kind of surface that the OpenAPI document describes."""
 
-DOCUMENT_RULE, MESSAGE_RULE = "WF-HTTP-009", "WF-GRPC-001"
+DOCUMENT_RULE, MESSAGE_RULE = "WF-HTTP-009", "WF-GRPC-004"
 """The rules that an answer breaks which is not in the OpenAPI document, or not the message of its method."""
 
 
@@ -54,12 +55,20 @@ def plan(scenario: Scenario, row: Row, held: spec.Spec, contract: Contract, kind
 
 class _Planner:
     def __init__(self, scenario: Scenario, held: spec.Spec, contract: Contract, kind: str) -> None:
-        self._scenario, self._spec, self._contract, self._kind = scenario, held, contract, kind
-        self._machine = held.machine
+        self._scenario, self._spec, self._contract = scenario, held, contract
+        self._own = self._kind = kind
+        self._machine, self._on = held.machine, {name: of for name, of, _ in load.surfaces(contract.openapi)}
         self._beliefs = Beliefs(held.machine)
         self.wrong: list[str] = []
 
     def step(self, step: Step) -> Planned:
+        self._kind = self._on.get(step.on, self._own)
+        try:
+            return self._planned(step)
+        finally:
+            self._kind = self._own
+
+    def _planned(self, step: Step) -> Planned:
         if step.verb == "parallel":
             return self._parallel(step)
         if step.verb in LOOKS:
@@ -93,7 +102,7 @@ class _Planner:
         looks = step.operation == "get"
         if not looks:
             self._beliefs.asked(step.instance, cell, moves=not refused)
-        elif step.expect == "absent":
+        if looks and step.expect == "absent":
             self._beliefs.gone(step.instance)
         elif isinstance(step.expect, dict):
             self._beliefs.seen(step.instance, step.expect.get("runtimeStatus"))
@@ -134,7 +143,7 @@ class _Planner:
         accepted = self._accepts(cell.reply)
         yield from self._check(step, "outcome", step.rule or cell.reply_rule, Outcome(accepted=accepted), ends=True)
         yield from self._row_check(step, cell.reply)
-        if step.operation == "get" and accepted:
+        if accepted and cell.reply == self._machine.cell(cell.state, "get").reply:
             yield from self._check(step, "fields", cell.settles_rule, self._status(cell.state))
 
     def _accepted(self, step: Step, cell: spec.Cell) -> Iterator[Check]:
@@ -149,7 +158,8 @@ class _Planner:
                 )
                 return
             reply = self._accepting(step.operation)
-        outcome = cell.reply_rule if fields or not step.rule else step.rule
+        own = reply == cell.reply and (fields or not step.rule)
+        outcome = cell.reply_rule if own else step.rule or cell.reply_rule
         yield from self._check(step, "outcome", outcome, Outcome(accepted=True), ends=True)
         yield from self._row_check(step, reply)
         if fields:
@@ -195,6 +205,9 @@ class _Planner:
 
     def _request(self, step: Step) -> Iterator[Check]:
         expect, wants = step.expect, None
+        if self._kind != HTTP:
+            self._bad(step, step.verb, "a raw request goes over HTTP; say surfaces: [http]")
+            return
         rule = step.rule or expect.get("refused", "")
         if "refused" in expect:
             rule = expect["refused"]

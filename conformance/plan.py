@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import spec
 
-from . import checks
+from . import checks, load
 from .errors import BadFiles, UsageError
 from .known import matches
 from .shape import meant
@@ -136,11 +136,7 @@ def surfaces(contract: Contract) -> tuple[Surface, ...]:
     """
     Every surface there is, in the order of the document.
     """
-    found = [Surface(f"{HTTP}/{version}", HTTP, version) for version in contract.versions]
-    for kind, one in spec.grpc().items():
-        versions = one.versions or ("",)
-        found += [Surface(f"{one.name}/{version.lower()}" if version else one.name, kind, version) for version in versions]
-    return tuple(found)
+    return tuple(Surface(*one) for one in load.surfaces(contract.openapi))
 
 
 _Rows = dict[str, list[tuple["Row", tuple["Planned", ...]]]]
@@ -185,6 +181,8 @@ def plan(  # noqa: PLR0913 - what a plan is made of
             continue
         for surface in known:
             for row, steps in rows.get(surface.kind, ()):
+                if not _reached(row, known, surface):
+                    continue
                 case = _case(scenario, surface, row, steps)
                 if _left_out(case, chosen, held, selection) or (only_required and not _needs(case, capabilities)):
                     draft.filtered += 1
@@ -273,6 +271,14 @@ def _known(selection: Selection, held: spec.Spec, scenarios: Sequence[Scenario])
     for tag in selection.tags:
         if tag not in tags:
             raise UsageError(f"--tag {tag}: no scenario has it; there are {', '.join(tags)}{meant(tag, tags)}")
+
+
+def _reached(row: Row, known: Sequence[Surface], surface: Surface) -> bool:
+    """
+    Whether the surfaces that single steps are on have an address too; versions are those of HTTP.
+    """
+    names = {one.name for one in known} | ({one.version for one in known} if surface.kind == HTTP else set())
+    return all(step.on in ("", *names) for step in row.steps)
 
 
 def _kinds(scenario: Scenario, known: Sequence[Surface]) -> tuple[str, ...]:

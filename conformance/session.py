@@ -193,7 +193,7 @@ class _Session:
         scale = self.options.scale
         first = [calls[name] for name in self._first_of_each_kind()]
         url = " and ".join(dict.fromkeys(one.url for one in first))
-        server = Server(wires, self.contract, url, emit, lambda: True, scale=scale, stop=self.stop)
+        server = Server(wires, self.contract, url, emit, lambda: True, scale=scale, asks=calls, stop=self.stop)
         ask = asking(server, first[0])
         server.probe = lambda: all(alive(ask, one, self._tokens.next() + "-probe", scale) for one in first)
         server.restart = lambda: _restart(started, server.probe, scale)

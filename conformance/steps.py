@@ -166,7 +166,8 @@ class Steps:
             self.started.add(planned.step.instance)
         elif not planned.step.operation and planned.step.call:
             self.started.update(name for _, name in names.used(planned.step.call.get("path", "")))
-        return self._talk.calls.step(planned, self.known)
+        asks = self._talk.server.asks.get(planned.step.on, self._talk.calls)
+        return asks.step(planned, self.known)
 
     def _lacking(self, planned: Planned) -> Verdict | None:
         """

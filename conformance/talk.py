@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import CannotRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .calls import Asks
     from .connection import Connection
@@ -44,7 +44,8 @@ class Server:
     """
     The server under test as all cases share it.
 
-    `probe` tells whether it still answers; `stop` is set when the run is to end.
+    `probe` tells whether it still answers; `asks` makes the requests of each surface, for steps that are on another
+    than their case; `stop` is set when the run is to end.
     """
 
     connection: Connection
@@ -54,6 +55,7 @@ class Server:
     probe: Callable[[], bool]
     restart: Callable[[], None] | None = None
     scale: float = 1.0
+    asks: Mapping[str, Asks] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
     gone: str = ""
     silent: int = 0

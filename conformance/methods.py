@@ -1,0 +1,179 @@
+"""
+Steps -> calls of gRPC methods, and their answers -> what they say, by the places that spec/grpc.yaml gives.
+
+Rule 1: pure but for the clock that a start at a time to come needs; no message and no method has a name here.
+Rule 2: a call that is asked for twice is two calls.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import spec
+from spec import wire
+
+from . import messages, names
+from .calls import dump
+from .exchange import Request, Said
+from .judge import PROPERTIES
+from .match import Text
+from .report.text import CALL
+from .scenario import payload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from google.protobuf.message import Message
+    from spec import Form
+
+    from .wants import Planned
+
+STATUS = "runtimeStatus"
+
+
+class Methods:
+    """
+    Makes the calls of one run on one gRPC surface, in one of its versions.
+    """
+
+    port = "gRPC"
+
+    def __init__(  # noqa: PLR0913 - as those of HTTP
+        self,
+        kind: str,
+        url: str,
+        version: str,
+        *,
+        component: str = "dapr",
+        workflows: Mapping[str, str] | None = None,
+    ) -> None:
+        self._surface, self.url, self._version = spec.grpc()[kind], url, version
+        self._component, self._workflows = component, workflows or {}
+        service = wire.services()[self._surface.service]
+        self._types = {name: service[form.method + version] for name, form in self._surface.forms.items()}
+        self._reads = {name: self._reader(form) for name, form in self._surface.forms.items()}
+
+    def operation(  # noqa: PLR0913 - the arguments of an operation
+        self,
+        name: str,
+        instance: str | None,
+        *,
+        workflow: str = "",
+        event: str = "",
+        body: bytes = b"",
+        json: bool = False,
+        headers: tuple[tuple[str, str | None], ...] = (),
+        within: float | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> Request:
+        """
+        The call of one operation on an instance; None: without an ID. `more`: words that only this surface has.
+        """
+        words: dict[str, Any] = {
+            "component": self._component,
+            "workflow": self._workflows.get(workflow, workflow),
+            "event": event,
+            **({"instance": instance} if instance is not None else {}),
+            **({"data": body} if body or json else {}),
+            **(more or {}),
+        }
+        kind = self._types[name]
+        message, body = self._message(self._surface.forms[name], kind.request(), words)
+        text = messages.text(message)
+        return Request(CALL, kind.path.encode(), headers, body, False, text, self._reads[name], within)  # noqa: FBT003
+
+    def step(self, planned: Planned, known: Mapping[str, Any]) -> Request:
+        """
+        The call of a step, with everything that is known by now put in.
+        """
+        step = planned.step
+        call = names.fill(dict(step.call), known)
+        body, is_json = payload(call, "data" if "data" in call else "input", dump)
+        nameless = step.operation == "start" and "id" in call
+        return self.operation(
+            step.operation,
+            None if nameless or not step.instance else str(known[step.instance]),
+            workflow=call.get("workflow", ""),
+            event=call.get("name", ""),
+            body=body,
+            json=is_json,
+            headers=step.headers,
+            within=call.get("within") if step.operation == step.verb else None,
+            more=_more(call),
+        )
+
+    def _message(self, form: Form, message: Message, words: Mapping[str, Any]) -> tuple[Message, bytes]:
+        """
+        A message with every word in its place, and its bytes.
+        """
+        standing_in, raw = b"", b""
+        for word, place in form.fields.items():
+            value = words.get(word, form.fixed.get(word))
+            if value is None or (value == "" and word not in words):
+                continue
+            if messages.put(message, place, value):
+                standing_in, raw = b"\x01" * len(value), value
+        return message, messages.sealed(message, standing_in, raw)
+
+    def _reader(self, form: Form) -> Callable[[bytes], Said]:
+        kind = self._types[form.operation].response
+
+        def reads(raw: bytes) -> Said:
+            message = messages.read(kind, raw)
+            if message is None:
+                why = f"these bytes are no {kind.DESCRIPTOR.full_name}, or a text in it is not UTF-8"
+                return Said(problems=(why,), text=repr(raw[:200]))
+            problems = messages.problems(message)
+            fields = self._fields(form, message) if not problems else {}
+            absent = STATUS in form.answers and not self._exists(form, fields)
+            if STATUS in form.answers and not absent:
+                problems += [f"{name} is missing" for name in _demanded() if name not in fields]
+            if absent and _shows(fields):
+                problems.append("it says that there is no instance, and shows one")
+            return Said(fields, absent, tuple(problems), messages.text(message))
+
+        return reads
+
+    def _fields(self, form: Form, message: Message) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for word, place in form.answers.items():
+            value = messages.take(message, place)
+            if value is messages.MISSING or (value == "" and word not in PROPERTIES):
+                continue
+            if word == STATUS:
+                value = str(value).removeprefix(self._surface.prefix)
+            outer, _, inner = word.partition(".")
+            if inner:
+                fields.setdefault(outer, {})[inner] = value
+            else:
+                fields[word] = Text(value) if word in PROPERTIES else value
+        return fields
+
+    def _exists(self, form: Form, fields: Mapping[str, Any]) -> bool:
+        return bool(fields.get("exists")) if "exists" in form.answers else STATUS in fields
+
+
+def _more(call: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The words of a step that stand in it as the message calls for them.
+    """
+    words = {word: call[word] for word in WORDS if word in call}
+    if "delay" in call:
+        words["at"] = datetime.now(UTC) + timedelta(seconds=call["delay"])
+    return words
+
+
+def _demanded() -> tuple[str, ...]:
+    """
+    The fields that every answer with an instance has, as the document of the HTTP surface says.
+    """
+    return tuple(spec.openapi()["components"]["schemas"]["Workflow"]["required"])
+
+
+def _shows(fields: Mapping[str, Any]) -> bool:
+    return any(name in fields for name in (*_demanded(), *PROPERTIES, "failure") if name != "instanceID")
+
+
+WORDS = ("page", "token", "number", "recursive", "overwrite")
+"""Words of spec/grpc.yaml that a step may say as they are."""
