@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import spec
 
-from .answers import SURFACE, Answers
+from .answers import Answers
 from .executor import BuiltIn, Closing
 from .faults.mutant import Fault
 from .instance import START
@@ -125,5 +125,9 @@ def acting(loaded: spec.Spec) -> spec.Spec:
 def _acting(cell: spec.Cell, usual: spec.Cell, replies: Mapping[str, spec.Reply]) -> spec.Cell:
     when = {name: _acting(inner, usual.when[name], replies) for name, inner in cell.when.items()}
     row = replies.get(cell.acts)
-    vague = row is not None and isinstance(row.surfaces[SURFACE]["status"], list)
-    return replace(cell, when=when, acts=usual.acts if vague else cell.acts)
+    acts = cell.acts if row is None or not _vague(row) else row.acts or usual.acts
+    return replace(cell, when=when, acts=acts)
+
+
+def _vague(row: spec.Reply) -> bool:
+    return any(isinstance(column.get(name), list) for column in row.surfaces.values() for name in ("status", "code"))
