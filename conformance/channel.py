@@ -85,7 +85,8 @@ class Channel:
         timeout = request.within if given_up else limit
         status: str | None = None
         trailers: Any = ()
-        body, said, trouble, error = b"", None, "", ""
+        trouble: Trouble = ""
+        body, said, error = b"", None, ""
         try:
             body, call = self._method(request.target.decode())(
                 request.body, timeout=timeout, metadata=self.headers(request) or None
@@ -128,7 +129,8 @@ class Channel:
         with self._lock:
             if path not in self._methods:
                 self._methods[path] = self._channel.unary_unary(path).with_call
-            return self._methods[path]
+            found: Callable[..., Any] = self._methods[path]
+            return found
 
 
 def parsed(address: str) -> tuple[str, str]:

@@ -150,8 +150,12 @@ def _scheduled(held: Spec, operation: str) -> str:
     steps = [{"start": {**start["start"], "delay": LATER}}, {**_look(state), "rule": SCHEDULED}]
     for _ in range(2):
         steps += [_asked(held, state, operation, INSTANCE), _outcome(INSTANCE, moved=False)]
+    more: Step = {
+        "surfaces": _surfaces(machine, operation, timed=True),
+        "profiles": list(held.rules[SCHEDULED].profiles),
+    }
     title = f"{operation} in {state} that a start for a time to come leads to, twice, does what the table says"
-    return _story(title, state, steps, {"surfaces": _surfaces(machine, operation, timed=True)}, held=False)
+    return _story(title, state, steps, more, held=False)
 
 
 def _surfaces(machine: Machine, operation: str, *, timed: bool = False) -> list[str]:

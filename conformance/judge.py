@@ -147,7 +147,9 @@ def _document(wants: Document, saw: Observation, known: Mapping[str, Any], contr
     del known
     if not isinstance(saw.status, int):
         wrong = list(saw.said.problems) if saw.said else []
-        return Verdict("fail", "; ".join(wrong[:5]), f"a message of {wants.operation}", answered(saw)) if wrong else PASS
+        return (
+            Verdict("fail", "; ".join(wrong[:5]), f"a message of {wants.operation}", answered(saw)) if wrong else PASS
+        )
     wrong = contract.problems(wants.operation, saw.status, saw.media, saw.body)
     if not wrong:
         return PASS

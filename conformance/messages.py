@@ -67,7 +67,7 @@ def take(message: Message, path: str) -> Any:
         message = getattr(message, inner)
     field, value = message.DESCRIPTOR.fields_by_name[name], getattr(message, name)
     if key:
-        return value[key] if key in value else MISSING
+        return value.get(key, MISSING)
     if field.has_presence and not message.HasField(name):
         return MISSING
     if field.message_type is not None and field.message_type.full_name == TIMESTAMP:

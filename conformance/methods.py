@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from google.protobuf.message import Message
+
     from spec import Form
 
     from .wants import Planned
@@ -39,7 +40,7 @@ class Methods:
 
     port = "gRPC"
 
-    def __init__(  # noqa: PLR0913 - as those of HTTP
+    def __init__(
         self,
         kind: str,
         url: str,

@@ -112,7 +112,9 @@ def selecting(command: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="P",
                 help=f"What the server is held to; {spec.DEFAULT_PROFILE} by default.",
             ),
-            click.option("--surface", "surface", multiple=True, metavar="S", help="Surfaces, as globs: http/v1.0, grpc, taskhub."),
+            click.option(
+                "--surface", "surface", multiple=True, metavar="S", help="Surfaces, as globs: http/v1.0, grpc, taskhub."
+            ),
             click.option(
                 "-k", "names", multiple=True, metavar="GLOB", help="Cases, scenarios or areas; !GLOB leaves out."
             ),

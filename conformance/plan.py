@@ -251,9 +251,13 @@ def _chosen(every: Sequence[Surface], known: Sequence[Surface], selection: Selec
             names = [one.name for one in every]
             raise UsageError(f"--surface {glob}: no such surface; there are {', '.join(names)}{meant(glob, names)}")
         if not any(_means(glob, one) for one in known):
-            option = next("--server URL" if one.port == HTTP else "--grpc HOST:PORT" for one in every if _means(glob, one))
+            option = next(
+                "--server URL" if one.port == HTTP else "--grpc HOST:PORT" for one in every if _means(glob, one)
+            )
             raise UsageError(f"--surface {glob}: its address is not known; give it with {option}")
-    return tuple(one for one in known if not selection.surfaces or any(_means(glob, one) for glob in selection.surfaces))
+    return tuple(
+        one for one in known if not selection.surfaces or any(_means(glob, one) for glob in selection.surfaces)
+    )
 
 
 def _means(glob: str, surface: Surface) -> bool:
@@ -296,11 +300,12 @@ def _carried(scenario: Scenario, rows: _Rows, held: spec.Spec, contract: Contrac
     lacking = set(scenario.rules)
     for of_kind in rows.values():
         lacking -= _rules(steps for _, steps in of_kind)
-    for profile in spec.profiles() if lacking else ():
-        if profile != held.profile.name:
-            other = spec.load(profile)
-            for kind, of_kind in rows.items():
-                lacking -= _rules(checks.plan(scenario, row, other, contract, kind) for row, _ in of_kind)
+    kinds = scenario.surfaces or spec.SURFACES
+    others = ((name, kind) for name in spec.profiles() for kind in kinds)
+    for name, kind in others if lacking else ():
+        if lacking and (name != held.profile.name or kind not in rows):
+            other = spec.load(name)
+            lacking -= _rules(checks.plan(scenario, row, other, contract, kind) for row in scenario.rows)
     lacking -= {rule for rule in lacking if held.rules[rule].excluded}
     if lacking:
         raise BadFiles(

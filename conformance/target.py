@@ -139,13 +139,14 @@ def running(target: Target, *, deadline: float = READY) -> Iterator[Target]:
     """
     if target.server or not target.start:
         if not target.server and not target.grpc:
-            raise UsageError(f"target {target.name} has neither server: nor start:; give its address with --server URL or --grpc HOST:PORT")
+            raise UsageError(f"target {target.name} has neither an address nor start:; --server URL gives one")
         yield target
         return
     with tempfile.TemporaryFile() as errors:
         process = _spawn(target, errors)
         try:
-            yield replace(target, **_ready(process, target, errors, deadline))
+            told = _ready(process, target, errors, deadline)
+            yield replace(target, server=told["server"], grpc=told.get("grpc", target.grpc))
         finally:
             _stop(process)
 

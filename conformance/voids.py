@@ -25,7 +25,7 @@ KINDS = (EMPTY, ECHOES, REPEATS, CLOSES, *CODES)
 _THREADS = 8
 
 
-class _Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
+class _Handler(grpc.GenericRpcHandler):
     def __init__(self, kind: str) -> None:
         self._kind = kind
         self._first: bytes | None = None
