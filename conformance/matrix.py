@@ -133,16 +133,18 @@ def _chosen(mutants: Sequence[Mutant], globs: Sequence[str]) -> list[Mutant]:
     return sorted(everything, key=lambda one: one.name != LIVES)
 
 
-def cases() -> tuple[Case, ...]:
+def cases(surfaces: Sequence[str] = (SURFACE,)) -> tuple[Case, ...]:
     """
-    Every case of one surface in the default profile, whatever a server must be capable of for it.
+    Every case of some surfaces in the default profile, whatever a server must be capable of for it.
     """
-    return _cases(spec.DEFAULT_PROFILE, Contract(spec.openapi()), None)
+    return _cases(spec.DEFAULT_PROFILE, Contract(spec.openapi()), None, surfaces)
 
 
-def _cases(profile: str, contract: Contract, scenarios: Path | None) -> tuple[Case, ...]:
+def _cases(
+    profile: str, contract: Contract, scenarios: Path | None, surfaces: Sequence[str] = (SURFACE,)
+) -> tuple[Case, ...]:
     held = spec.load(profile)
-    selection = replace(Selection(), surfaces=(SURFACE,))
+    selection = replace(Selection(), surfaces=tuple(surfaces))
     return plan(load.scenarios(scenarios), held, contract, selection, EVERYTHING).cases
 
 

@@ -88,28 +88,19 @@ def read(kind: type[Message], raw: bytes) -> Message | None:
         return None
 
 
-def problems(message: Message) -> list[str]:
+def shown(message: Message) -> tuple[str, list[str]]:
     """
-    In what a message is not as it must be: one without fields has none, and its times are times.
+    A message as one line of JSON, as protobuf maps it, and in what it is not as it must be: one without fields has
+    none, a field has its own type, and times are times.
     """
-    found = []
-    if not message.DESCRIPTOR.fields and len(UnknownFieldSet(message)):
-        found.append(f"{message.DESCRIPTOR.full_name} has no fields, and fields came")
+    name, known = message.DESCRIPTOR.full_name, message.DESCRIPTOR.fields_by_number
+    strange = [one.field_number for one in UnknownFieldSet(message) if not known or one.field_number in known]
+    found = [f"{name}: field {number} is none of it, or of another type" for number in strange[:3]]
     try:
-        json_format.MessageToDict(message)
+        text = str(json_format.MessageToJson(message, indent=None, ensure_ascii=False))
     except (json_format.SerializeToJsonError, ValueError, OverflowError) as error:
-        found.append(f"{message.DESCRIPTOR.full_name} cannot be read: {error}")
-    return found
-
-
-def text(message: Message) -> str:
-    """
-    A message as one line of JSON, as protobuf maps it.
-    """
-    try:
-        return str(json_format.MessageToJson(message, indent=None, ensure_ascii=False))
-    except (json_format.SerializeToJsonError, ValueError, OverflowError):
-        return str(message)
+        return str(message), [*found, f"{name} cannot be read: {error}"]
+    return text, found
 
 
 def _text(message: Message, name: str, raw: bytes) -> bytes:

@@ -8,6 +8,7 @@ Rule 2: a call that is asked for twice is two calls.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import spec
@@ -81,7 +82,7 @@ class Methods:
         }
         kind = self._types[name]
         message, body = self._message(self._surface.forms[name], kind.request(), words)
-        text = messages.text(message)
+        text, _ = messages.shown(message)
         return Request(CALL, kind.path.encode(), headers, body, False, text, self._reads[name], within)  # noqa: FBT003
 
     def step(self, planned: Planned, known: Mapping[str, Any]) -> Request:
@@ -125,14 +126,16 @@ class Methods:
             if message is None:
                 why = f"these bytes are no {kind.DESCRIPTOR.full_name}, or a text in it is not UTF-8"
                 return Said(problems=(why,), text=repr(raw[:200]))
-            problems = messages.problems(message)
-            fields = self._fields(form, message) if not problems else {}
+            text, problems = messages.shown(message)
+            if problems:
+                return Said(problems=tuple(problems), text=text)
+            fields = self._fields(form, message)
             absent = STATUS in form.answers and not self._exists(form, fields)
-            if STATUS in form.answers and not absent:
-                problems += [f"{name} is missing" for name in _demanded() if name not in fields]
-            if absent and _shows(fields):
+            if not absent:
+                problems += [f"{name} is missing" for name in _demanded() if name in form.answers and name not in fields]
+            elif fields.keys() - {"exists", "instanceID"}:
                 problems.append("it says that there is no instance, and shows one")
-            return Said(fields, absent, tuple(problems), messages.text(message))
+            return Said(fields, absent, tuple(problems), text)
 
         return reads
 
@@ -165,15 +168,12 @@ def _more(call: Mapping[str, Any]) -> dict[str, Any]:
     return words
 
 
+@cache
 def _demanded() -> tuple[str, ...]:
     """
-    The fields that every answer with an instance has, as the document of the HTTP surface says.
+    The fields that every answer which can show them shows, as the document of the HTTP surface says of an instance.
     """
     return tuple(spec.openapi()["components"]["schemas"]["Workflow"]["required"])
-
-
-def _shows(fields: Mapping[str, Any]) -> bool:
-    return any(name in fields for name in (*_demanded(), *PROPERTIES, "failure") if name != "instanceID")
 
 
 WORDS = ("page", "token", "number", "recursive", "overwrite")
