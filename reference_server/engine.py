@@ -48,7 +48,7 @@ from .instance import (
 from .turns import course
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from spec import Cell, Machine, Reply
 
@@ -64,7 +64,7 @@ BATCH = 64
 
 class Engine:
     """
-    All instances, and what is due.
+    All instances, and what is due. `listener` is told the ID of each instance that a turn or a purge has changed.
 
     `settle` is the time between an event and the turn it causes. An instance created in the state `hold` takes no turn
     until an operation brings an event.
@@ -86,6 +86,7 @@ class Engine:
         self._activities: deque[Activity] = deque()
         self._open: dict[int, dict[int, str]] = {}
         self._generations = count(1)
+        self.listener: Callable[[str], None] = _nobody
 
     def __len__(self) -> int:
         """
@@ -105,7 +106,7 @@ class Engine:
         """
         instance = self._instances.get(call.instance)
         state = self._absent if instance is None else instance.state
-        cell = self._cell(state, call.operation, instance)
+        cell = self._cell(state, call.operation, instance, alone=call.alone)
         reply = self._replies[cell.acts]
         target = cell.settles[0]
         if target != state or reply.outcome == "accepted":
@@ -159,6 +160,7 @@ class Engine:
             self._renew(instance, ending, way, rest, now)
         else:
             self._proceed(_committed(instance, turn, decision, way, rest), decision.actions, now)
+        self.listener(turn.instance)
 
     def complete_activity(self, activity: Activity, result: Result, now: int) -> None:
         """
@@ -169,9 +171,9 @@ class Engine:
             event = Event(kind, now, activity.task, activity.name, result.data, failure=result.failure)
             self._deliver(self._instances[activity.instance], event, now)
 
-    def _cell(self, state: str, operation: str, instance: Instance | None) -> Cell:
+    def _cell(self, state: str, operation: str, instance: Instance | None, *, alone: bool = False) -> Cell:
         cell = self._machine.table[state][operation]
-        if cell.when and instance is not None:
+        if cell.when and instance is not None and not alone:
             holds = tuple(name for name in cell.when if self._conditions[name](instance))
             return self._machine.cell(state, operation, holds)
         return cell
@@ -191,11 +193,11 @@ class Engine:
 
     def _effect(self, call: Call, instance: Instance | None, target: str, now: int) -> None:
         if target == self._absent:
-            self._erase(call.instance)
+            self._erase(call.instance, alone=call.alone)
         elif instance is None or call.operation == START:
             self._create(call, target, now)
         elif call.operation in DELIVERED and instance.state in self._moving:
-            event = Event(call.operation, now, name=call.event, data=call.data)
+            event = Event(call.operation, now, name=call.event, data=call.data, alone=call.alone)
             self._deliver(instance, event, now)
         elif target != instance.state:
             self._instances[instance.id] = instance._replace(state=target)
@@ -209,7 +211,7 @@ class Engine:
         instance = Instance(call.instance, call.workflow, state, generation, call.data, parent, inbox=inbox)
         self._instances[call.instance] = instance
         if state != self._hold:
-            self._wake(instance, now + self._settle)
+            self._wake(instance, max(now + self._settle, call.at))
 
     def _deliver(self, instance: Instance, event: Event, now: int) -> None:
         instance = instance.receiving(event)
@@ -240,13 +242,14 @@ class Engine:
         for task in self._open.pop(instance.generation, ()):
             self._agenda.cancel((instance.generation, task))
 
-    def _erase(self, name: str) -> None:
+    def _erase(self, name: str, *, alone: bool = False) -> None:
         names = [name]
         while names:
             instance = self._instances.pop(names.pop(), None)
             if instance is not None:
                 self._release(instance)
-                names.extend(instance.children)
+                names.extend(() if alone else instance.children)
+                self.listener(instance.id)
 
     def _renew(self, instance: Instance, ending: Ending, way: Course, rest: tuple[Event, ...], now: int) -> None:
         """
@@ -273,15 +276,16 @@ class Engine:
     def _finish(self, instance: Instance, ending: Ending | None, way: Course, now: int) -> None:
         self._release(instance)
         ended = Event(ENDED, now, name=way.cause, data=ending.output if ending else None)
+        last = None if way.happened else _last(instance, way.cause)
         instance = instance._replace(
             history=(*instance.history, ended),
             inbox=(),
             updated=now,
-            output=ending.output if way.happened and ending else None,
+            output=ending.output if way.happened and ending else last and last.data,
             failure=ending.failure if way.happened and ending else None,
         )
         self._instances[instance.id] = instance
-        if way.cause == TERMINATE:
+        if way.cause == TERMINATE and not (last and last.alone):
             for name in instance.children:
                 self.handle(Call(TERMINATE, name), now)
         if instance.parent is not None:
@@ -361,6 +365,19 @@ def _committed(instance: Instance, turn: Turn, decision: Decision, way: Course, 
         status=decision.status,
         children=instance.children,
     )
+
+
+def _last(instance: Instance, kind: str) -> Event | None:
+    """
+    The last event of a kind in a history: its data is the output that a terminate brings.
+    """
+    return next((event for event in reversed(instance.history) if event.kind == kind), None)
+
+
+def _nobody(_instance: str) -> None:
+    """
+    Listens to nothing.
+    """
 
 
 def _child_id(parent: Instance, action: Child) -> str:

@@ -39,7 +39,10 @@ CHILD_FAILED: Final = "child_failed"
 
 class Call(NamedTuple):
     """
-    One operation that a client asks for. `data` is the input of a start or the payload of an event.
+    One operation that a client asks for. `data` is the input of a start, the payload of an event or the output that a
+    terminate brings; `at` is when a new instance may take its first turn, 0 for now.
+
+    `alone`: a terminate or a purge leaves the children as they are.
     """
 
     operation: str
@@ -47,6 +50,8 @@ class Call(NamedTuple):
     workflow: str = ""
     event: str = ""
     data: str | None = None
+    at: int = 0
+    alone: bool = False
 
 
 class Failure(NamedTuple):
@@ -64,7 +69,7 @@ class Event(NamedTuple):
     One line of a history or an inbox.
 
     `task` numbers the activities, timers and children of a generation; of a started event it numbers the generation.
-    `name` is a workflow, an activity or an event; `instance` a child.
+    `name` is a workflow, an activity or an event; `instance` a child. `alone` is of a terminate, as in its call.
     """
 
     kind: str
@@ -75,6 +80,7 @@ class Event(NamedTuple):
     due: int = 0
     instance: str = ""
     failure: Failure | None = None
+    alone: bool = False
 
 
 class Parent(NamedTuple):

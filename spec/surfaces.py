@@ -35,6 +35,8 @@ class Refusal:
 class Form:
     """
     How one operation looks on one surface: `method` without its version, and where each of our words stands.
+
+    `asked` gives, for a field, the words of the answer that come only with it.
     """
 
     operation: str
@@ -47,6 +49,7 @@ class Form:
     refusals: tuple[Refusal, ...] = ()
     until: str = ""
     unless: str = ""
+    asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +113,5 @@ def _form(operation: str, data: Mapping[str, Any], whole: Mapping[str, Any]) -> 
         refusals=tuple(Refusal(**fields) for fields in refusals),
         until=data.get("until", ""),
         unless=data.get("unless", ""),
+        asked={word: tuple(words) for word, words in whole.get("asked", {}).items() if word in fields},
     )

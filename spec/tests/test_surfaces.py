@@ -58,10 +58,11 @@ def test_words_are_those_of_the_form(surface: spec.Surface, form: spec.Form) -> 
     """
     What is fixed, made up, refused or excepted is a field of the request, and no two words share a place.
     """
-    words = {*form.fixed, *form.defaults, *(refusal.field for refusal in form.refusals), form.generates, form.unless}
+    words = {*form.asked, *form.fixed, *form.defaults, *(refusal.field for refusal in form.refusals), form.generates, form.unless}
 
     assert words - {""} <= set(form.fields), surface.name
     assert len(set(form.fields.values())) == len(form.fields)
+    assert {word for words in form.asked.values() for word in words} <= set(form.answers)
     assert len(set(form.answers.values())) == len(form.answers)
 
 
