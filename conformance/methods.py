@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import spec
 from spec import wire
+from spec.places import reader, writer
 
 from . import messages, names
 from .calls import dump
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from spec import Form
+    from spec.places import Read
+    from spec.surfaces import Form
 
     from .wants import Planned
 
@@ -54,6 +56,14 @@ class Methods:
         self._component, self._workflows = component, workflows or {}
         service = wire.services()[self._surface.service]
         self._types = {name: service[form.method + version] for name, form in self._surface.forms.items()}
+        self._writes = {
+            name: {
+                word: writer(self._types[name].request.DESCRIPTOR, place)
+                for word, place in form.fields.items()
+                if place
+            }
+            for name, form in self._surface.forms.items()
+        }
         self._reads = {name: self._reader(form) for name, form in self._surface.forms.items()}
 
     def operation(  # noqa: PLR0913 - the arguments of an operation
@@ -74,14 +84,16 @@ class Methods:
         """
         words: dict[str, Any] = {
             "component": self._component,
-            "workflow": self._workflows.get(workflow, workflow),
-            "event": event,
+            "workflow": self._workflows.get(workflow, workflow) or None,
+            "event": event or None,
             **({"instance": instance} if instance is not None else {}),
             **({"data": body} if body or json else {}),
             **(more or {}),
         }
         kind = self._types[name]
-        message, body = self._message(self._surface.forms[name], kind.request(), words)
+        message = kind.request()
+        given = {**self._surface.forms[name].fixed, **words}
+        body = messages.sealed(message, [(write, given.get(word)) for word, write in self._writes[name].items()])
         text, _ = messages.shown(message)
         return Request(CALL, kind.path.encode(), headers, body, False, text, self._reads[name], within)  # noqa: FBT003
 
@@ -102,24 +114,13 @@ class Methods:
             json=is_json,
             headers=step.headers,
             within=call.get("within") if step.operation == step.verb else None,
-            more=_more(call),
+            more=_more(call, known),
         )
-
-    def _message(self, form: Form, message: Message, words: Mapping[str, Any]) -> tuple[Message, bytes]:
-        """
-        A message with every word in its place, and its bytes.
-        """
-        standing_in, raw = b"", b""
-        for word, place in form.fields.items():
-            value = words.get(word, form.fixed.get(word))
-            if value is None or (value == "" and word not in words):
-                continue
-            if messages.put(message, place, value):
-                standing_in, raw = b"\x01" * len(value), value
-        return message, messages.sealed(message, standing_in, raw)
 
     def _reader(self, form: Form) -> Callable[[bytes], Said]:
         kind = self._types[form.operation].response
+        places = {word: reader(kind.DESCRIPTOR, place) for word, place in form.answers.items()}
+        maps = {place.partition("[")[0] for place in form.answers.values() if "[" in place}
 
         def reads(raw: bytes) -> Said:
             message = messages.read(kind, raw)
@@ -129,21 +130,23 @@ class Methods:
             text, problems = messages.shown(message)
             if problems:
                 return Said(problems=tuple(problems), text=text)
-            fields = self._fields(form, message)
+            fields = self._fields(places, message) | {name: dict(getattr(message, name)) for name in maps}
             absent = STATUS in form.answers and not self._exists(form, fields)
             if not absent:
-                problems += [f"{name} is missing" for name in _demanded() if name in form.answers and name not in fields]
-            elif fields.keys() - {"exists", "instanceID"}:
+                problems += [
+                    f"{name} is missing" for name in _demanded() if name in form.answers and name not in fields
+                ]
+            elif fields.keys() - maps - {"exists", "instanceID"}:
                 problems.append("it says that there is no instance, and shows one")
             return Said(fields, absent, tuple(problems), text)
 
         return reads
 
-    def _fields(self, form: Form, message: Message) -> dict[str, Any]:
+    def _fields(self, places: Mapping[str, Read], message: Message) -> dict[str, Any]:
         fields: dict[str, Any] = {}
-        for word, place in form.answers.items():
-            value = messages.take(message, place)
-            if value is messages.MISSING or (value == "" and word not in PROPERTIES):
+        for word, place in places.items():
+            value = messages.plain(place(message))
+            if value is None:
                 continue
             if word == STATUS:
                 value = str(value).removeprefix(self._surface.prefix)
@@ -158,13 +161,15 @@ class Methods:
         return bool(fields.get("exists")) if "exists" in form.answers else STATUS in fields
 
 
-def _more(call: Mapping[str, Any]) -> dict[str, Any]:
+def _more(call: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     """
     The words of a step that stand in it as the message calls for them.
     """
     words = {word: call[word] for word in WORDS if word in call}
+    words["as"] = known.get(call.get("as", ""))
     if "delay" in call:
-        words["at"] = datetime.now(UTC) + timedelta(seconds=call["delay"])
+        moment = datetime.now(UTC) + timedelta(seconds=call["delay"])
+        words["at"] = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return words
 
 
@@ -176,5 +181,5 @@ def _demanded() -> tuple[str, ...]:
     return tuple(spec.openapi()["components"]["schemas"]["Workflow"]["required"])
 
 
-WORDS = ("page", "token", "number", "recursive", "overwrite")
+WORDS = ("size", "token", "number", "recursive", "overwrite")
 """Words of spec/grpc.yaml that a step may say as they are."""

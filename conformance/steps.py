@@ -184,11 +184,13 @@ class Steps:
 
     def _bound(self, planned: Planned, saw: Observation) -> None:
         """
-        The ID that the server made for a start without one.
+        The ID that the server made, for a start without one or for another run of an instance.
         """
         step = planned.step
-        if step.operation != "start" or "id" not in step.call or not accepts(saw):
+        nameless = step.operation == "start" and "id" in step.call
+        if not (nameless or step.operation == "rerun") or not accepts(saw):
             return
-        made = shown(saw).get("instanceID")
+        made, name = shown(saw).get("instanceID"), step.instance if nameless else f"step {step.number}"
         if isinstance(made, str) and made:
-            self.known[step.instance] = made
+            self.known[name] = made
+            self.started.add(name)
