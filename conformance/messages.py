@@ -23,15 +23,15 @@ def sealed(message: Message, parts: Iterable[tuple[Callable[[Message, Any], None
     """
     A message with values written to their places, as bytes; a text that is not UTF-8 goes out as it is all the same.
     """
-    odd = [b"", b""]
+    standing, odd = b"", b""
     for write, value in parts:
         try:
             write(message, value)
         except UnicodeDecodeError:
-            odd = [_STANDS_IN * len(value), value]
-            write(message, odd[0])
+            standing, odd = _STANDS_IN * len(value), value
+            write(message, standing)
     body = message.SerializeToString(deterministic=True)
-    return body.replace(*odd) if odd[0] else body
+    return body.replace(standing, odd) if standing else body
 
 
 def read(kind: type[Message], raw: bytes) -> Message | None:
@@ -50,7 +50,8 @@ def shown(message: Message) -> tuple[str, list[str]]:
     none, a field has its own type, and times are times.
     """
     name, known = message.DESCRIPTOR.full_name, message.DESCRIPTOR.fields_by_number
-    strange = [one.field_number for one in UnknownFieldSet(message) if not known or one.field_number in known]
+    unknown: Any = UnknownFieldSet(message)
+    strange = [one.field_number for one in unknown if not known or one.field_number in known]
     found = [f"{name}: field {number} is none of it, or of another type" for number in strange[:3]]
     try:
         text = str(json_format.MessageToJson(message, indent=None, ensure_ascii=False))

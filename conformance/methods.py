@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from spec.places import Read
+    from spec.places import Read, Write
     from spec.surfaces import Form
 
     from .wants import Planned
@@ -56,14 +56,7 @@ class Methods:
         self._component, self._workflows = component, workflows or {}
         service = wire.services()[self._surface.service]
         self._types = {name: service[form.method + version] for name, form in self._surface.forms.items()}
-        self._writes = {
-            name: {
-                word: writer(self._types[name].request.DESCRIPTOR, place)
-                for word, place in form.fields.items()
-                if place
-            }
-            for name, form in self._surface.forms.items()
-        }
+        self._writes = {name: self._writers(form) for name, form in self._surface.forms.items()}
         self._reads = {name: self._reader(form) for name, form in self._surface.forms.items()}
 
     def operation(  # noqa: PLR0913 - the arguments of an operation
@@ -117,15 +110,20 @@ class Methods:
             more=_more(call, known),
         )
 
+    def _writers(self, form: Form) -> dict[str, Write]:
+        descriptor: Any = self._types[form.operation].request.DESCRIPTOR
+        return {word: writer(descriptor, place) for word, place in form.fields.items() if place}
+
     def _reader(self, form: Form) -> Callable[[bytes], Said]:
         kind = self._types[form.operation].response
-        places = {word: reader(kind.DESCRIPTOR, place) for word, place in form.answers.items()}
+        descriptor: Any = kind.DESCRIPTOR
+        places = {word: reader(descriptor, place) for word, place in form.answers.items()}
         maps = {place.partition("[")[0] for place in form.answers.values() if "[" in place}
 
         def reads(raw: bytes) -> Said:
             message = messages.read(kind, raw)
             if message is None:
-                why = f"these bytes are no {kind.DESCRIPTOR.full_name}, or a text in it is not UTF-8"
+                why = f"these bytes are no {descriptor.full_name}, or a text in it is not UTF-8"
                 return Said(problems=(why,), text=repr(raw[:200]))
             text, problems = messages.shown(message)
             if problems:
