@@ -155,7 +155,7 @@ def reference(*options: str) -> list[str]:
     """
     The command of the reference server.
     """
-    fixed = ["--dapr-http-port", "0", "--ready-json", "--log-level", "warning"]
+    fixed = ["--dapr-http-port", "0", "--dapr-grpc-port", "0", "--ready-json", "--log-level", "warning"]
     return [*PYTHON, "-m", "reference_server", *fixed, *options]
 
 

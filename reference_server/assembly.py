@@ -16,21 +16,23 @@ from .instance import START
 from .over_http import Surface, application
 from .ports import RandomIds, WallClock
 from .pump import Pump
+from .waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp
 
     from .engine import Engine
+    from .over_grpc import Handler, Services
     from .ports import Clock, Executor, Ids
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """
-    What can be chosen. `settle` is in milliseconds; `scripts` gives names of the user's own a script to run; `fault`
-    is what is deliberately wrong.
+    What can be chosen. `settle` is in milliseconds; `alone`: nobody runs workflows here; `scripts` gives names of the
+    user's own a script to run; `fault` is what is deliberately wrong.
     """
 
     profile: str = spec.DEFAULT_PROFILE
@@ -38,6 +40,7 @@ class Settings:
     settle: int = 0
     max_body: int = 4 << 20
     hold: str = ""
+    alone: bool = False
     token: str = ""
     scripts: Mapping[str, Any] = field(default_factory=dict)
     fault: Fault = field(default_factory=Fault)
@@ -52,6 +55,9 @@ class Server:
     app: ASGIApp
     engine: Engine
     pump: Pump
+    waiting: Waiting
+    services: Callable[[Mapping[str, Handler]], Services]
+    """The gRPC surfaces, made when they are asked for, with methods by their paths that take the place of our own."""
 
 
 def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> Server:
@@ -74,22 +80,24 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         hold="" if happening else settings.hold,
     )
     pump = Pump(engine, executor, clock)
-    metadata = {
-        "id": settings.app_id,
-        "runtimeVersion": loaded.profile.runtime,
-        "workflows": {"connectedWorkers": executor.workers},
-    }
+    ids = fault.ids(ids or RandomIds())
+    metadata = {"id": settings.app_id, "runtimeVersion": loaded.profile.runtime}
+    workers = {"workflows": {"connectedWorkers": executor.workers}}
     surface = Surface(
-        engine,
-        pump,
-        clock,
-        fault.ids(ids or RandomIds()),
-        Answers(loaded),
-        metadata,
-        settings.token,
-        settings.max_body,
+        engine, pump, clock, ids, Answers(loaded), {**metadata, **workers}, settings.token, settings.max_body
     )
-    return Server(fault.wire(application(surface, loaded)), engine, pump)
+    waiting = Waiting(engine)
+
+    def services(others: Mapping[str, Handler]) -> Services:
+        from .methods import methods  # noqa: PLC0415 - gRPC is for those who speak it
+        from .over_grpc import Services  # noqa: PLC0415 - as above
+        from .statuses import Statuses  # noqa: PLC0415 - as above
+
+        parts = {"engine": engine, "pump": pump, "clock": clock, "ids": ids, "waiting": waiting}
+        own = methods(loaded, {**metadata, "workers": executor.workers}, **parts)
+        return Services({**own, **others}, Statuses(loaded, next(iter(spec.grpc()))), settings.token)
+
+    return Server(fault.wire(application(surface, loaded)), engine, pump, waiting, services)
 
 
 def holds(machine: spec.Machine) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """
 Places of grpc.yaml as functions that read a message, and that write one.
 
-Rule 1: the type comes from the descriptor. A time is RFC 3339 text, or nanoseconds since the epoch where one is written.
+Rule 1: the type comes from the descriptor. A time is read as RFC 3339 text, and written from that or from nanoseconds.
 Rule 2: what says nothing is None: a message on the way that is not set, empty text or bytes without presence.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from google.protobuf.descriptor import Descriptor, FieldDescriptor
+    from google.protobuf.descriptor import FieldDescriptor
     from google.protobuf.message import Message
 
     Read = Callable[[Message], Any]
@@ -25,7 +25,7 @@ WRAPPERS = frozenset({"google.protobuf.StringValue", "google.protobuf.BytesValue
 _SECOND = 1_000_000_000
 
 
-def reader(descriptor: Descriptor, place: str) -> Read:
+def reader(descriptor: Any, place: str) -> Read:
     """
     Reads a place of a message.
     """
@@ -43,7 +43,7 @@ def reader(descriptor: Descriptor, place: str) -> Read:
     return read if way else value
 
 
-def writer(descriptor: Descriptor, place: str) -> Write:
+def writer(descriptor: Any, place: str) -> Write:
     """
     Writes a place of a message; None leaves it as it is.
     """
@@ -62,7 +62,7 @@ def writer(descriptor: Descriptor, place: str) -> Write:
     return write
 
 
-def _resolved(descriptor: Descriptor, place: str) -> tuple[list[str], str, FieldDescriptor]:
+def _resolved(descriptor: Any, place: str) -> tuple[list[str], str, FieldDescriptor]:
     path, _, rest = place.partition("[")
     names = path.split(".")
     for name in names[:-1]:
@@ -78,13 +78,11 @@ def _value(field: FieldDescriptor, name: str, key: str) -> Read:
     if field.enum_type is not None:
         words = {number: value.name for number, value in field.enum_type.values_by_number.items()}
         return lambda message: words.get(number := getattr(message, name), str(number))
-    if field.message_type is not None and field.message_type.full_name == TIMESTAMP:
-        return lambda message: getattr(message, name).ToJsonString() if message.HasField(name) else None
     if field.has_presence:
-        return lambda message: getattr(message, name) if message.HasField(name) else None
-    if isinstance(field.default_value, (str, bytes)) and field.containing_type.full_name not in WRAPPERS:
-        return lambda message: getattr(message, name) or None
-    return lambda message: getattr(message, name)
+        show = _rfc3339 if _is_time(field) else _same
+        return lambda message: show(getattr(message, name)) if message.HasField(name) else None
+    kept = not isinstance(field.default_value, (str, bytes)) or _wrapped(field)
+    return lambda message: value if (value := getattr(message, name)) or kept else None
 
 
 def _put(field: FieldDescriptor, name: str, key: str) -> Write:
@@ -96,10 +94,26 @@ def _put(field: FieldDescriptor, name: str, key: str) -> Write:
         numbers = {word: value.number for word, value in field.enum_type.values_by_name.items()}
         return lambda message, value: setattr(message, name, numbers[value])
     if field.message_type is not None:
-        return _timed(name) if field.message_type.full_name == TIMESTAMP else _copied(name)
+        return _timed(name) if _is_time(field) else _copied(name)
     if isinstance(field.default_value, bytes):
         return lambda message, value: setattr(message, name, value.encode() if isinstance(value, str) else value)
     return lambda message, value: setattr(message, name, value)
+
+
+def _is_time(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and field.message_type.full_name == TIMESTAMP
+
+
+def _wrapped(field: FieldDescriptor) -> bool:
+    return field.containing_type is not None and field.containing_type.full_name in WRAPPERS
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _rfc3339(stamp: Any) -> Any:
+    return stamp.ToJsonString()
 
 
 def _timed(name: str) -> Write:

@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SETTLED = "settled"
-"""The answer comes once the instance is where the cell settles, or has ended."""
-
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -36,7 +33,9 @@ class Form:
     """
     How one operation looks on one surface: `method` without its version, and where each of our words stands.
 
-    `asked` gives, for a field, the words of the answer that come only with it.
+    `with_effect`: the answer to an accepted call comes when the turn that takes it is committed, unless the word
+    `unless` is given. `asked` gives, for a field, the words of the answer that come only with it. `beyond`: it looks
+    beyond one instance, or into its history.
     """
 
     operation: str
@@ -47,9 +46,10 @@ class Form:
     generates: str = ""
     answers: Mapping[str, str] = field(default_factory=dict)
     refusals: tuple[Refusal, ...] = ()
-    until: str = ""
+    with_effect: bool = False
     unless: str = ""
     asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    beyond: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,8 @@ def _form(operation: str, data: Mapping[str, Any], whole: Mapping[str, Any]) -> 
         generates=data.get("generates", ""),
         answers=whole["shapes"][answers] if isinstance(answers, str) else answers,
         refusals=tuple(Refusal(**fields) for fields in refusals),
-        until=data.get("until", ""),
+        with_effect=data.get("with_effect", False),
         unless=data.get("unless", ""),
+        beyond=data.get("beyond", False),
         asked={word: tuple(words) for word, words in whole.get("asked", {}).items() if word in fields},
     )

@@ -38,12 +38,23 @@ def pool() -> DescriptorPool:
     """
     The pool that holds the messages of both services, and the well-known types they use.
     """
-    from google.protobuf import descriptor_pb2, descriptor_pool  # noqa: PLC0415 - rule 2
+    from google.protobuf import descriptor_pool  # noqa: PLC0415 - rule 2
 
     own = descriptor_pool.DescriptorPool()
-    for file in descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS.read_bytes()).file:
-        own.Add(file)
+    for content in files():
+        own.AddSerializedFile(content)
     return own
+
+
+@cache
+def files() -> tuple[bytes, ...]:
+    """
+    The serialized descriptors of each file, what a file imports before it.
+    """
+    from google.protobuf import descriptor_pb2  # noqa: PLC0415 - rule 2
+
+    found = descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS.read_bytes()).file
+    return tuple(file.SerializeToString() for file in found)
 
 
 @cache

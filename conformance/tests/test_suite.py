@@ -26,7 +26,8 @@ RESTARTED = """\
 version: 1
 name: restarted
 title: t
-start: ["{python}", -P, -m, reference_server, --dapr-http-port, "0", --ready-json, --profile, "{profile}"]
+start: ["{python}", -P, -m, reference_server, --dapr-http-port, "0", --dapr-grpc-port, "0", --ready-json, --profile,
+  "{profile}"]
 restart: ["{python}", -c, pass]
 capabilities: [restart]
 only_required: true
@@ -111,7 +112,7 @@ def test_effects_may_come_late(suite: Any, tmp_path: Path) -> None:
     target = tmp_path / "late.yaml"
     target.write_text(
         "version: 1\nname: late\ntitle: t\n"
-        'start: ["{python}", -P, -m, reference_server, --dapr-http-port, "0", --ready-json,'
+        'start: ["{python}", -P, -m, reference_server, --dapr-http-port, "0", --dapr-grpc-port, "0", --ready-json,'
         ' --profile, "{profile}", --settle, "50"]\n'
     )
     [footer] = [event for event in suite("--target", target, "--surface", SURFACE) if event["event"] == "footer"]

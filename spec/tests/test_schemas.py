@@ -132,7 +132,7 @@ BROKEN: list[tuple[str, tuple[str | int, ...], Any]] = [
     ("grpc.yaml", ("surfaces", "taskhub", "operations", "get", "method"), "get"),
     ("grpc.yaml", ("surfaces", "taskhub", "operations", "get", "answers"), {}),
     ("grpc.yaml", ("surfaces", "taskhub", "operations", "get", "fields", "payloads"), "a..b"),
-    ("grpc.yaml", ("surfaces", "taskhub", "operations", "start", "until"), "later"),
+    ("grpc.yaml", ("surfaces", "taskhub", "operations", "start", "with_effect"), "later"),
     ("grpc.yaml", ("surfaces", "taskhub", "operations", "purge", "refusals"), [{"field": "filter"}]),
     ("grpc.yaml", ("surfaces", "taskhub", "every", "method"), "Get"),
     ("grpc.yaml", ("others", "hub", "methods"), []),

@@ -58,7 +58,14 @@ def test_words_are_those_of_the_form(surface: spec.Surface, form: spec.Form) -> 
     """
     What is fixed, made up, refused or excepted is a field of the request, and no two words share a place.
     """
-    words = {*form.asked, *form.fixed, *form.defaults, *(refusal.field for refusal in form.refusals), form.generates, form.unless}
+    words = {
+        *form.asked,
+        *form.fixed,
+        *form.defaults,
+        *(refusal.field for refusal in form.refusals),
+        form.generates,
+        form.unless,
+    }
 
     assert words - {""} <= set(form.fields), surface.name
     assert len(set(form.fields.values())) == len(form.fields)
@@ -79,14 +86,6 @@ def test_a_refusal_is_a_row_of_the_surface(surface: spec.Surface, form: spec.For
         for row in rows:
             assert loaded.replies[row].outcome == "refused"
             assert surface.name in loaded.replies[row].surfaces
-
-
-@each_form
-def test_a_wait_is_an_operation(surface: spec.Surface, form: spec.Form) -> None:
-    """
-    What an answer waits for is an operation of the same surface, or the settling.
-    """
-    assert form.until in {"", "settled", *surface.forms}
 
 
 @each_surface
