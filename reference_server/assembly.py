@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """
-    What can be chosen. `settle` is in milliseconds; `alone`: nobody runs workflows here; `scripts` gives names of the
-    user's own a script to run; `fault` is what is deliberately wrong.
+    What can be chosen. `settle` is in milliseconds; without an `executor` nobody runs workflows but workers; `scripts`
+    gives names of the user's own a script to run; `fault` is what is deliberately wrong.
     """
 
     profile: str = spec.DEFAULT_PROFILE
@@ -40,7 +40,7 @@ class Settings:
     settle: int = 0
     max_body: int = 4 << 20
     hold: str = ""
-    alone: bool = False
+    executor: bool = True
     token: str = ""
     scripts: Mapping[str, Any] = field(default_factory=dict)
     fault: Fault = field(default_factory=Fault)

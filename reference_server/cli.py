@@ -151,7 +151,7 @@ def _settings(chosen: argparse.Namespace) -> Settings:
         settle=chosen.settle,
         max_body=chosen.max_body_size,
         hold=chosen.hold,
-        alone=chosen.no_executor,
+        executor=not chosen.no_executor,
         token=os.environ.get("DAPR_API_TOKEN", ""),
         scripts=dict(_script(pair) for pair in chosen.workflow),
     )
