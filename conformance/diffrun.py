@@ -29,6 +29,7 @@ from .provenance import kit_version, spec_sha256
 from .record import Record
 from .report.text import clean, short
 from .run import LEAVING
+from .wires import addressed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -83,7 +84,7 @@ def _side(options: Options, given: str) -> _Side:
     address = given if _URL.fullmatch(given) else ""
     own = replace(options, profile="", server=address, target="" if address else given)
     chosen, token = session.reached(own)
-    session.addressed(chosen, options.ca)
+    addressed(chosen, options.ca)
     return _Side(own, chosen, token)
 
 

@@ -159,6 +159,22 @@ class Methods:
         return bool(fields.get("exists")) if "exists" in form.answers else STATUS in fields
 
 
+def probe(name: str) -> Request:
+    """
+    The call of a method that is no operation on an instance, by its name in spec/grpc.yaml.
+    """
+    other = spec.others()[name]
+    kind = wire.services()[spec.grpc()[other.surface].service][other.methods[0]]
+    descriptor: Any = kind.response.DESCRIPTOR
+    places = {word: reader(descriptor, place) for word, place in other.answers.items()}
+
+    def reads(raw: bytes) -> Said:
+        message = messages.read(kind.response, raw)
+        return Said({word: place(message) for word, place in places.items()} if message is not None else {})
+
+    return Request(CALL, kind.path.encode(), reads=reads)
+
+
 def _more(call: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     """
     The words of a step that stand in it as the message calls for them.

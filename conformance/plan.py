@@ -19,7 +19,7 @@ from .known import matches
 from .shape import meant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .contract import Contract
     from .scenario import Row, Scenario
@@ -171,26 +171,33 @@ def plan(  # noqa: PLR0913 - what a plan is made of
     wrong: list[str] = []
     for scenario in scenarios:
         try:
-            rows = {
-                kind: [(row, checks.plan(scenario, row, held, contract, kind)) for row in scenario.rows]
-                for kind in _kinds(scenario, known)
-            }
-            _carried(scenario, rows, held, contract)
+            cases = list(_cases(scenario, known, held, contract))
         except BadFiles as error:
             wrong += error.problems
             continue
-        for surface in known:
-            for row, steps in rows.get(surface.kind, ()):
-                if not _reached(row, known, surface):
-                    continue
-                case = _case(scenario, surface, row, steps)
-                if _left_out(case, chosen, held, selection) or (only_required and not _needs(case, capabilities)):
-                    draft.filtered += 1
-                else:
-                    _sorted(draft, case, capabilities)
+        for case in cases:
+            if _left_out(case, chosen, held, selection) or (only_required and not _needs(case, capabilities)):
+                draft.filtered += 1
+            else:
+                _sorted(draft, case, capabilities)
     if wrong:
         raise BadFiles(wrong)
     return Plan(tuple(draft.cases), tuple(draft.unsupported), draft.filtered, tuple(one.name for one in chosen))
+
+
+def _cases(scenario: Scenario, known: Sequence[Surface], held: spec.Spec, contract: Contract) -> Iterator[Case]:
+    """
+    Each row of a scenario on each surface that it is for. Raises BadFiles.
+    """
+    rows = {
+        kind: [(row, checks.plan(scenario, row, held, contract, kind)) for row in scenario.rows]
+        for kind in _kinds(scenario, known)
+    }
+    _carried(scenario, rows, held, contract)
+    for surface in known:
+        for row, steps in rows.get(surface.kind, ()):
+            if _reached(row, known, surface):
+                yield _case(scenario, surface, row, steps)
 
 
 def _sorted(draft: _Draft, case: Case, capabilities: Sequence[str]) -> None:

@@ -267,10 +267,11 @@ class Run:
         Every rule that holds here, by level: kept, broken, or not looked at.
         """
         levels: dict[str, dict[str, int]] = {}
+        kinds = {case.surface.kind for case in self.plan.cases}
         for rule in self._spec.rules.values():
             if rule.excluded or (rule.profiles and self._spec.profile.name not in rule.profiles):
                 continue
-            if "http" not in rule.surfaces:
+            if not kinds & {*rule.surfaces}:
                 continue
             found = self.tally.rules.get(rule.id)
             kept = "not_run" if not found else "passed" if all(one == "pass" for one in found) else "failed"

@@ -13,7 +13,6 @@ import secrets
 import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -29,10 +28,8 @@ from .connection import DEADLINE
 from .console import console
 from .contract import Contract
 from .errors import BadFiles, CannotRun, KitError, UsageError
-from .exchange import Request
 from .identity import Allocator, Tokens, run_token
-from .match import parse
-from .plan import HTTP, Plan, Selection, plan, surfaces
+from .plan import Plan, Selection, plan, surfaces
 from .preflight import PROBE, alive, preflight
 from .provenance import kit_version, spec_sha256
 from .record import Record, Redactor, stream
@@ -41,13 +38,13 @@ from .report.text import clean
 from .run import Emitter, Run, Settings, could_not
 from .shape import meant
 from .talk import Server, Talk
-from .wires import Wires, asks
+from .wires import Wires, addressed, asks, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .calls import Asks
-    from .exchange import Observation
+    from .exchange import Observation, Request
     from .talk import Event
     from .target import Target
 
@@ -187,7 +184,7 @@ class _Session:
 
     def _against(self, started: Target, emit: Emitter) -> Mapping[str, Any]:
         wires = wired(started, self.options, self._token)
-        self.version = self.version or _version(wires, self.contract, self.options.scale)
+        self.version = self.version or version(wires, self.contract, PROBE * self.options.scale)
         run = self._begin(emit, started)
         calls = asks(surfaces(self.contract), self.contract, wires, started)
         scale = self.options.scale
@@ -284,21 +281,6 @@ def reached(options: Options) -> tuple[Target, str]:
     return replace(chosen, **changes), token
 
 
-def addressed(chosen: Target, ca: str) -> None:
-    """
-    Raises UsageError where a target has no address, or one that is none.
-    """
-    if chosen.server:
-        Wires(chosen.server, ca=ca).close()
-    if chosen.grpc and chosen.grpc != target.TOLD:
-        Wires(grpc=chosen.grpc, ca=ca).close()
-    if not chosen.ports:
-        raise UsageError(
-            f"target {chosen.name} has neither server: nor start:; "
-            "give its address with --server URL or --grpc HOST:PORT"
-        )
-
-
 def wired(started: Target, options: Options, token: str) -> Wires:
     """
     The connections to a target that is running.
@@ -387,21 +369,6 @@ def asking(server: Server, calls: Asks) -> Callable[..., Observation]:
         return saw
 
     return ask
-
-
-def _version(connection: Wires, contract: Contract, scale: float) -> str:
-    """
-    The version that the server says it has, empty where it says none.
-    """
-    if not connection.url(HTTP):
-        return ""
-    operation = contract.probe("metadata")
-    saw = connection.ask(Request(operation.method, operation.target("", {}).encode(), retriable=True), PROBE * scale)
-    with suppress(ValueError):
-        body = parse(saw.body)
-        if isinstance(body, dict) and isinstance(body.get("runtimeVersion"), str):
-            return str(body["runtimeVersion"])
-    return ""
 
 
 def _restart(started: Target, answers: Callable[[], bool], scale: float) -> None:

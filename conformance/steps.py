@@ -30,6 +30,9 @@ Found = tuple["Check", Verdict, int | None]
 FIRST, SLOWER, LONGEST = 0.005, 1.6, 0.25
 """The pause after a first look, its growth, and its longest."""
 
+CALM = 0.03
+"""The pause after a first look at what is not to change: nobody waits for it to be over."""
+
 
 class Steps:
     """
@@ -148,7 +151,7 @@ class Steps:
         """
         call = planned.step.call
         lasts = float(call["for"]) if stays else float(call.get("within", WITHIN)) * self._scale
-        until, pause = time.monotonic() + lasts, FIRST
+        until, pause = time.monotonic() + lasts, CALM if stays else FIRST
         request = self._request(planned)
         while True:
             last = time.monotonic() >= until

@@ -7,11 +7,16 @@ Rule 2: the library of gRPC is imported where a surface needs it, and nowhere el
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .calls import Calls
 from .connection import DEADLINE, Http
+from .errors import UsageError
+from .exchange import Request
+from .match import parse
 from .plan import HTTP
+from .target import TOLD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,9 +24,13 @@ if TYPE_CHECKING:
     from .calls import Asks
     from .channel import Channel
     from .contract import Contract
-    from .exchange import Observation, Request
+    from .exchange import Observation
     from .plan import Surface
     from .target import Target
+
+
+METADATA = "metadata"
+"""The probe that tells what a server says of itself."""
 
 
 class Wires:
@@ -78,6 +87,39 @@ class Wires:
         found = self._grpc if request.reads else self._http
         assert found is not None  # noqa: S101 - a plan holds only surfaces whose address is known
         return found
+
+
+def addressed(chosen: Target, ca: str) -> None:
+    """
+    Raises UsageError where a target has no address, or one that is none.
+    """
+    if chosen.server:
+        Wires(chosen.server, ca=ca).close()
+    if chosen.grpc and chosen.grpc != TOLD:
+        Wires(grpc=chosen.grpc, ca=ca).close()
+    if not chosen.ports:
+        raise UsageError(
+            f"target {chosen.name} has neither server: nor start:; "
+            "give its address with --server URL or --grpc HOST:PORT"
+        )
+
+
+def version(wires: Wires, contract: Contract, deadline: float) -> str:
+    """
+    The version that a server says it has, empty where it says none.
+    """
+    if not wires.url(HTTP):
+        from .methods import probe  # noqa: PLC0415 - rule 2
+
+        saw = wires.ask(probe(METADATA), deadline)
+        return str(saw.said.fields.get("runtimeVersion", "")) if saw.said else ""
+    operation = contract.probe(METADATA)
+    saw = wires.ask(Request(operation.method, operation.target("", {}).encode(), retriable=True), deadline)
+    with suppress(ValueError):
+        body = parse(saw.body)
+        if isinstance(body, dict) and isinstance(body.get("runtimeVersion"), str):
+            return str(body["runtimeVersion"])
+    return ""
 
 
 def asks(surfaces: Iterable[Surface], contract: Contract, wires: Wires, target: Target) -> dict[str, Asks]:
