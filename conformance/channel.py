@@ -9,6 +9,7 @@ Rule 4: a status is an answer only where the server sent it; one that the librar
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import time
@@ -23,7 +24,7 @@ from .errors import UsageError
 from .exchange import OK, Observation, Said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from .exchange import Request, Trouble
 
@@ -88,9 +89,7 @@ class Channel:
         trouble: Trouble = ""
         body, said, error = b"", None, ""
         try:
-            body, call = self._method(request.target.decode())(
-                request.body, timeout=timeout, metadata=self.headers(request) or None
-            )
+            body, call = self._called(request, timeout, limit)
             status, trailers = OK, call.trailing_metadata()
             said = request.reads(body) if request.reads and body is not None else None
             if body is None:
@@ -99,10 +98,25 @@ class Channel:
             status, trouble, error = _outcome(failed, timeout or 0.0, given_up=given_up)
             trailers = failed.trailing_metadata()
             said = Said(text=failed.details() or "") if status else None
+        except grpc.FutureTimeoutError:
+            trouble, error = "environment", f"no whole answer within {limit:.3g} s"
         except (ValueError, TypeError, OSError) as failed:
             trouble, error = "environment", f"the call could not be made: {failed}"
         seconds = round(time.monotonic() - began, 6)
         return Observation(request, status, _plain(trailers), body, trouble, error, at, seconds, said)
+
+    def _called(self, request: Request, timeout: float | None, limit: float) -> Any:
+        """
+        The bytes of an answer, and the call; one that carries no deadline is given up all the same.
+        """
+        method, metadata = self._method(request.target.decode()), self.headers(request) or None
+        if request.within != math.inf:
+            return method.with_call(request.body, timeout=timeout, metadata=metadata)
+        call = method.future(request.body, metadata=metadata)
+        try:
+            return call.result(timeout=limit), call
+        finally:
+            call.cancel()
 
     def headers(self, request: Request) -> tuple[tuple[str, str], ...]:
         """
@@ -125,12 +139,11 @@ class Channel:
         """
         self._channel.close()
 
-    def _method(self, path: str) -> Callable[..., Any]:
+    def _method(self, path: str) -> Any:
         with self._lock:
             if path not in self._methods:
-                self._methods[path] = self._channel.unary_unary(path).with_call
-            found: Callable[..., Any] = self._methods[path]
-            return found
+                self._methods[path] = self._channel.unary_unary(path)
+            return self._methods[path]
 
 
 def parsed(address: str) -> tuple[str, str]:

@@ -76,6 +76,8 @@ class _Planner:
             return Planned(step, tuple(self._look(step, awaits)), awaits=awaits)
         if step.verb == "request":
             return Planned(step, tuple(self._request(step)))
+        if step.verb == "call":
+            return Planned(step, tuple(self._call(step)))
         if step.verb == "restart":
             return Planned(step, ())
         return Planned(step, tuple(self._operation(step)))
@@ -219,6 +221,14 @@ class _Planner:
         operation = self._contract.route(step.call["method"], _filled(path))
         if operation:
             yield from self._check(step, "body", document_rule(self._kind), Document(operation))
+
+    def _call(self, step: Step) -> Iterator[Check]:
+        if self._kind == HTTP:
+            self._bad(step, step.verb, "a raw call goes over gRPC; say surfaces: [dapr_grpc, taskhub]")
+            return
+        rule = step.expect["refused"]
+        yield from self._check(step, "outcome", rule, Outcome(accepted=False))
+        yield from self._row_check(step, self._spec.rules[rule].reply)
 
     def _parallel(self, step: Step) -> Planned:
         if step.expect is None:

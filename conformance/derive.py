@@ -128,14 +128,18 @@ def _file(held: Spec, state: str, operation: str, way: tuple[Edge, ...] | None, 
     machine = held.machine
     unused = state == nowhere(machine) and not purged
     instance = NOBODY if unused else INSTANCE
-    steps = [*_control(unused=unused), *_path(machine, state, way, first=_first(operation))]
+    only = machine.operations[operation].surfaces
+    steps = [*_control(unused=unused), *_path(machine, state, way, _first(operation), only)]
     here = state
     for _ in range(2):
         after = settled(machine, machine.cell(here, operation))
         steps += [_asked(held, here, operation, instance), _outcome(instance, moved=after != here)]
         here = after
     title = f"{operation} {'after a purge' if purged else f'in {state}'}, twice, does what the table says"
-    more: Step = {"surfaces": _surfaces(machine, operation)}
+    patient = _patient(machine, state) if way is None and len(only) > 1 else []
+    more: Step = {
+        "surfaces": [kind for kind in only if kind not in patient] if patient else _surfaces(machine, operation)
+    }
     more |= {"instances": {NOBODY: f"{{u}}-{NOBODY}"}} if unused else {}
     return _story(title, state, steps, more, held=way is None)
 
@@ -168,6 +172,28 @@ def _surfaces(machine: Machine, operation: str, *, timed: bool = False) -> list[
     return [] if len(found) == len(spec.SURFACES) else found
 
 
+def _patient(machine: Machine, state: str) -> list[str]:
+    """
+    The kinds of surface whose start is not answered while the instance is in the state that a start leads to.
+    """
+    first = machine.cell(nowhere(machine), "start").settles[0]
+    return [kind for kind, one in spec.grpc().items() if state == first and one.forms["start"].with_effect]
+
+
+def _elsewhere(machine: Machine, state: str, only: tuple[str, ...]) -> Step:
+    """
+    The surface that an instance is started on where its own would wait.
+    """
+    patient = _patient(machine, state)
+    if not only or any(kind not in patient for kind in only):
+        return {}
+    return {
+        "on": next(
+            name for name, kind, _ in load.surfaces(spec.openapi()) if kind in spec.grpc() and kind not in patient
+        )
+    }
+
+
 def _asked(held: Spec, state: str, operation: str, instance: str) -> Step:
     """
     An operation as its cell says; the client gives a wait up that nothing will end.
@@ -193,7 +219,9 @@ def _read(held: Spec, state: str, way: tuple[Edge, ...] | None) -> str:
     steps = list(_path(held.machine, state, way))[:-1]
     look = {"get": INSTANCE, "expect": {"instanceID": {"$type": "string"}}, "for": 0.1}
     steps.append({"stays": look, "rule": held.machine.cell(state, "get").reply_rule})
-    return _story(f"on the way to {state} an instance can be read at any time", state, steps, {}, held=way is None)
+    patient = _patient(held.machine, state) if way is None else []
+    more: Step = {"surfaces": [kind for kind in spec.SURFACES if kind not in patient] if patient else []}
+    return _story(f"on the way to {state} an instance can be read at any time", state, steps, more, held=way is None)
 
 
 def _story(title: str, state: str, steps: list[Step], more: Step, *, held: bool) -> str:
@@ -214,10 +242,14 @@ def _control(*, unused: bool) -> Iterator[Step]:
 
 
 def _path(
-    machine: Machine, state: str, way: tuple[Edge, ...] | None, first: list[Step] | None = None
+    machine: Machine,
+    state: str,
+    way: tuple[Edge, ...] | None,
+    first: list[Step] | None = None,
+    only: tuple[str, ...] = (),
 ) -> Iterator[Step]:
     if way is None:
-        yield _call("start", INSTANCE, None, expect=None, first=first)
+        yield _call("start", INSTANCE, None, expect=None, first=first) | _elsewhere(machine, state, only)
         yield _look(state)
         return
     for edge in way:

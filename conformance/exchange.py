@@ -37,7 +37,7 @@ class Request:
     A request, byte for byte; a header of None is left out. `retriable`: sending it twice does no harm.
 
     A call of a method has `reads`, which tells what its answer says, and `text`, its message for people. `within`:
-    the caller itself gives up after so many seconds, which is an answer then.
+    the caller itself gives up after so many seconds, which is an answer then; infinite: it says no time.
     """
 
     method: str

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .identity import IdentityError, spell
 from .match import OPERATORS, TYPES, instant
 from .names import used
-from .scenario import BESIDE, LOOKS
+from .scenario import BESIDE, LOOKS, RAW
 from .shape import meant, problem
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _step(  # noqa: PLR0913, PLR0917 - what is known of a step
     path: Path, verb: str, call: Any, step: Mapping[str, Any], instances: list[str], words: Vocabulary
 ) -> Iterator[Problem]:
     yield from _instances(path, verb, call, instances)
-    if isinstance(call, dict) and verb not in ("request", *LOOKS):
+    if isinstance(call, dict) and verb not in (*RAW, *LOOKS):
         yield from _one_payload((*path, verb), call)
     if verb == "start" and "id" in call and "input" in call and call["id"] is not None:
         yield Problem((*path, verb, "id"), call["id"], "only null stands here; IDs are declared in instances")
@@ -133,7 +133,7 @@ def _step(  # noqa: PLR0913, PLR0917 - what is known of a step
         yield from _known((*path, "on"), step["on"], words.surfaces, "no such surface or API version")
     if "headers" in step:
         yield from _header_lines((*path, "headers"), step["headers"])
-        if verb in ("request", "parallel", "restart", *LOOKS):
+        if verb in (*RAW, "parallel", "restart", *LOOKS):
             yield Problem((*path, "headers"), verb, "only an operation has headers here")
     yield from _rules(path, verb, step, words)
     expect_path = (*path, verb, "expect") if verb in LOOKS else (*path, "expect")
@@ -142,12 +142,12 @@ def _step(  # noqa: PLR0913, PLR0917 - what is known of a step
         yield from _matchers(expect_path, {k: v for k, v in expect.items() if k not in ("refused", "row")}, words)
     for index, check in enumerate(step.get("checks", ())):
         yield from _matchers((*path, "checks", index, "expect"), check["expect"], words)
-    if "checks" in step and verb in ("request", "parallel", "restart"):
+    if "checks" in step and verb in (*RAW, "parallel", "restart"):
         yield Problem((*path, "checks"), verb, "only operations and looks have fields to check")
 
 
 def _instances(path: Path, verb: str, call: Any, instances: list[str]) -> Iterator[Problem]:
-    if verb in ("request", "parallel", "restart", "start"):
+    if verb in ("request", "call", "parallel", "restart", "start"):
         return
     key = "get" if verb in LOOKS else "instance"
     where, name = ((*path, verb, key), call[key]) if isinstance(call, dict) else ((*path, verb), call)
@@ -165,7 +165,7 @@ def _rules(path: Path, verb: str, step: Mapping[str, Any], words: Vocabulary) ->
     expect = expect if isinstance(expect, dict) else {}
     if "refused" in expect:
         yield from _known((*path, "expect", "refused"), expect["refused"], words.rules, "no such rule")
-        if verb == "request" and expect["refused"] in words.rules and expect["refused"] not in words.refusing:
+        if verb in RAW and expect["refused"] in words.rules and expect["refused"] not in words.refusing:
             yield Problem(
                 (*path, "expect", "refused"), expect["refused"], "this rule names no reply; say row: and rule:"
             )

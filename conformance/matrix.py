@@ -21,7 +21,7 @@ from .hunt import Ground, Kill, hunt, scour
 from .identity import Tokens, run_token
 from .known import matches
 from .mutants import Mutant, equivalents, listed
-from .plan import Selection, plan
+from .plan import HTTP, PORTS, Selection, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -145,7 +145,8 @@ def _cases(
 ) -> tuple[Case, ...]:
     held = spec.load(profile)
     selection = replace(Selection(), surfaces=tuple(surfaces))
-    return plan(load.scenarios(scenarios), held, contract, selection, EVERYTHING).cases
+    ports = [name for name in PORTS if any(glob.startswith(name) == (name == HTTP) for glob in surfaces)]
+    return plan(load.scenarios(scenarios), held, contract, selection, EVERYTHING, ports=ports).cases
 
 
 def _controlled(kills: Sequence[Kill]) -> None:

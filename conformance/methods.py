@@ -7,6 +7,8 @@ Rule 2: a call that is asked for twice is two calls.
 
 from __future__ import annotations
 
+import base64
+import math
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -96,6 +98,8 @@ class Methods:
         """
         step = planned.step
         call = names.fill(dict(step.call), known)
+        if step.verb == "call":
+            return self._raw(call)
         body, is_json = payload(call, "data" if "data" in call else "input", dump)
         nameless = step.operation == "start" and "id" in call
         return self.operation(
@@ -106,9 +110,21 @@ class Methods:
             body=body,
             json=is_json,
             headers=step.headers,
-            within=call.get("within") if step.operation == step.verb else None,
+            within=(math.inf if call["within"] is None else call["within"]) if "within" in call else None,
             more=_more(call, known),
         )
+
+    def _raw(self, call: Mapping[str, Any]) -> Request:
+        """
+        A call with bytes that are given; of a method that may not be there.
+        """
+        form = self._surface.forms.get(call.get("operation", ""))
+        path = f"/{self._surface.service}/{(form.method if form else call['method']) + self._version * bool(form)}"
+        body = base64.b64decode(call.get("raw_base64", ""))
+        if "fill" in call:
+            assert form is not None  # noqa: S101 - the schema has seen to it
+            body = self.operation(form.operation, "filled", body=b"x" * call["fill"]["bytes"]).body
+        return Request(CALL, path.encode(), (), body, reads=lambda raw: Said(text=repr(raw[:200])))
 
     def _writers(self, form: Form) -> dict[str, Write]:
         descriptor: Any = self._types[form.operation].request.DESCRIPTOR
@@ -195,5 +211,5 @@ def _demanded() -> tuple[str, ...]:
     return tuple(spec.openapi()["components"]["schemas"]["Workflow"]["required"])
 
 
-WORDS = ("size", "token", "number", "recursive", "overwrite")
+WORDS = ("at", "size", "token", "number", "recursive", "overwrite", "payloads")
 """Words of spec/grpc.yaml that a step may say as they are."""

@@ -40,9 +40,11 @@ def preflight(  # noqa: PLR0913, PLR0917 - each is a fact of the run
     capabilities: Sequence[str],
     instance: str,
     scale: float,
+    *,
+    starts: bool = True,
 ) -> None:
     """
-    Complete one ConformanceEcho and purge it.
+    Complete one ConformanceEcho and purge it; where nothing is to be started, only ask whether somebody answers.
 
     Raises Unreachable or NoWorker.
     """
@@ -52,6 +54,8 @@ def preflight(  # noqa: PLR0913, PLR0917 - each is a fact of the run
         raise Unreachable(
             f"{calls.url} gives no answer: {look.error}\nIs the server running, and is this its {calls.port} port?"
         )
+    if not starts:
+        return
     begun = ask(
         calls.operation("start", instance, workflow=ECHO, body=b'"ready?"', json=True), until - time.monotonic()
     )
@@ -61,8 +65,15 @@ def preflight(  # noqa: PLR0913, PLR0917 - each is a fact of the run
         raise Unreachable(f"{calls.url} does not start a workflow.\n{_seen(begun)}\n{_advice(calls, begun)}")
     goals = _goals(machine, capabilities)
     _wait(ask, calls, instance, goals, until)
-    if not capabilities or not any(one.startswith("hold_") for one in capabilities):
+    if not holds(capabilities):
         ask(calls.operation("purge", instance), PROBE * scale)
+
+
+def holds(capabilities: Sequence[str]) -> bool:
+    """
+    Whether a target keeps new instances in a state: no start may come to an end there.
+    """
+    return any(one.startswith("hold_") for one in capabilities)
 
 
 def alive(ask: Callable[..., Observation], calls: Asks, instance: str, scale: float) -> bool:

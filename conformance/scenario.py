@@ -21,8 +21,11 @@ Path = tuple[str | int, ...]
 LOOKS = ("eventually", "stays")
 """The verbs that look more than once."""
 
-OTHERS = ("request", "parallel", *LOOKS, "restart")
+OTHERS = ("request", "call", "parallel", *LOOKS, "restart")
 """The verbs that are no operation of the API."""
+
+RAW = ("request", "call")
+"""The verbs whose bytes a scenario gives itself."""
 
 BESIDE = ("expect", "rule", "checks", "on", "headers")
 """The keys of a step that stand beside its verb."""

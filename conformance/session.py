@@ -30,7 +30,7 @@ from .contract import Contract
 from .errors import BadFiles, CannotRun, KitError, UsageError
 from .identity import Allocator, Tokens, run_token
 from .plan import Plan, Selection, plan, surfaces
-from .preflight import PROBE, alive, preflight
+from .preflight import PROBE, alive, holds, preflight
 from .provenance import kit_version, spec_sha256
 from .record import Record, Redactor, stream
 from .report import junit
@@ -196,8 +196,10 @@ class _Session:
         server.restart = lambda: _restart(started, server.probe, scale)
         try:
             for one in first:
-                name = self._tokens.next() + "-preflight"
-                preflight(ask, one, self.held.machine, started.capabilities, name, scale)
+                name, capable = self._tokens.next() + "-preflight", started.capabilities
+                preflight(
+                    ask, one, self.held.machine, capable, name, scale, starts=one is first[0] or not holds(capable)
+                )
             return run.execute(server, calls, self._facts(ask, first[0]))
         finally:
             wires.close()
