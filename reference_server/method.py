@@ -80,8 +80,8 @@ class Operation:
         fields = {word: place for word, place in self._form.fields.items() if word in words}
         self._reads = [(word, reader(method.request.DESCRIPTOR, place)) for word, place in fields.items()]
         answers = self._form.answers.items()
-        self._writes = [(word, writer(method.response.DESCRIPTOR, place)) for word, place in answers]
-        self._partial = {word for words in self._form.asked.values() for word in words}
+        self._writes = {word: writer(method.response.DESCRIPTOR, place) for word, place in answers}
+        self._part = {word: write for word, write in self._writes.items() if word not in _asked(self._form)}
 
     async def __call__(self, request: bytes) -> bytes:
         """
@@ -91,16 +91,19 @@ class Operation:
         """
         given = self._given(request)
         call = self._call(given)
-        before = len(self._door.engine)
-        answer = self._handle(call)
-        deleted = before - len(self._door.engine)
-        if answer.reply in self._statuses.waits:
-            answer = await self._waited(call)
-        if answer.reply not in self._statuses.fine:
-            self._statuses.refuse(answer.reply, call)
+        door, statuses = self._door, self._statuses
+        before = len(door.engine)
+        answer = door.engine.handle(call, door.clock.now())
+        deleted = before - len(door.engine)
+        door.pump.poke()
+        if answer.reply not in statuses.fine:
+            if answer.reply in statuses.waits:
+                answer = await self._waited(call)
+            if answer.reply not in statuses.fine:
+                statuses.refuse(answer.reply, call)
         if self._form.with_effect and given.get(self._form.unless) is None:
             await self._effect(answer)
-        return self._answer(call, answer, given, deleted)
+        return self._answer(call, answer, given, deleted) if self._writes else b""
 
     def _given(self, request: bytes) -> dict[str, Any]:
         try:
@@ -108,34 +111,32 @@ class Operation:
             given = {word: value for word, read in self._reads if (value := read(message)) is not None}
         except (DecodeError, ValueError) as error:
             self._statuses.refuse(MALFORMED, reason=str(error) or type(error).__name__)
-        return {**self._form.defaults, **given}
+        return {**self._form.defaults, **given} if self._form.defaults else given
 
     def _call(self, given: dict[str, Any]) -> Call:
-        form, data = self._form, given.get("data")
+        data, at, row = given.get("data"), 0, ""
         if "at" in given:
             given["at"] = nanoseconds(given["at"])
-        call = Call(
-            next((other.operation for other, words in self._others if all(map(given.get, words))), form.operation),
-            given.get("instance", ""),
-            given.get("workflow", ""),
-            given.get("event", ""),
-            None,
-            max(given.get("at") or 0, 0),
-            not given.get("recursive", True),
-        )
-        row = next((row for check in self._refusals if (row := check(given))), "")
+            at = max(given["at"] or 0, 0)
+        for check in self._refusals:
+            row = row or check(given)
         if isinstance(data, bytes):
             data = _text(data)
-            row = row or ("" if data is not None else f"{form.operation}.not_utf8")
+            row = row or ("" if data is not None else f"{self._form.operation}.not_utf8")
+        instance = given.get("instance", "")
+        if not instance and self._form.generates and not row:
+            instance = self._door.ids.new()
+        alone = not given.get("recursive", True)
+        call = Call(self._named(given), instance, given.get("workflow", ""), given.get("event", ""), data, at, alone)
         if row:
             self._statuses.refuse(row, call)
-        instance = call.instance or (self._door.ids.new() if form.generates else "")
-        return call._replace(instance=instance, data=data)
+        return call
 
-    def _handle(self, call: Call) -> Answer:
-        answer = self._door.engine.handle(call, self._door.clock.now())
-        self._door.pump.poke()
-        return answer
+    def _named(self, given: Given) -> str:
+        for form, words in self._others:
+            if all(map(given.get, words)):
+                return form.operation
+        return self._form.operation
 
     async def _waited(self, call: Call) -> Answer:
         waits, door = self._statuses.waits, self._door
@@ -159,14 +160,13 @@ class Operation:
         await self._door.waiting.until(name, taken)
 
     def _answer(self, call: Call, answer: Answer, given: Given, deleted: int) -> bytes:
-        if not self._writes:
-            return b""
-        values = self._values(call, answer, deleted)
-        response = self._response()
-        partial = any(not given.get(word) for word in self._form.asked)
-        for word, write in self._writes:
-            if not partial or word not in self._partial:
-                write(response, values.get(word))
+        response, writes = self._response(), self._writes
+        for word in self._form.asked:
+            if not given.get(word):
+                writes = self._part
+        for word, value in self._values(call, answer, deleted).items():
+            if word in writes:
+                writes[word](response, value)
         return response.SerializeToString()
 
     def _values(self, call: Call, answer: Answer, deleted: int) -> Given:
@@ -200,6 +200,10 @@ class Fixed:
         for word, write in self._writes:
             write(response, self._values.get(word))
         return response.SerializeToString()
+
+
+def _asked(form: Form) -> set[str]:
+    return {word for words in form.asked.values() for word in words}
 
 
 def _check(loaded: Spec, form: Form, refusal: Refusal) -> Callable[[Given], str]:

@@ -36,6 +36,7 @@ BUG = "internal"
 NO_TOKEN = "token.missing"  # noqa: S105 - the name of a row
 FLAG = "--dapr-grpc-port"
 _GRACE_SECONDS = 1.0
+_MOST = 1 << 20
 
 _log = logging.getLogger("reference_server")
 
@@ -124,6 +125,8 @@ def _options(largest: int) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", largest),
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),  # two servers on one port would share its connections unnoticed
+        ("grpc.server.max_pending_requests", _MOST),  # calls that come faster than they are taken wait for their turn;
+        ("grpc.server.max_pending_requests_hard_limit", _MOST),  # the library cancels some beyond a thousand
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_ping_strikes", 0),  # SDKs ping as they like
     ]

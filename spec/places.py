@@ -52,12 +52,10 @@ def writer(descriptor: Any, place: str) -> Write:
     put = _put(field, last, key)
 
     def write(message: Message, value: Any) -> None:
-        if value is None:
-            return
-        for name in way:
-            message = getattr(message, name)
-            message.SetInParent()
-        put(message, value)
+        if value is not None:
+            for name in way:
+                message = getattr(message, name)
+            put(message, value)
 
     return write
 
@@ -87,7 +85,7 @@ def _value(field: FieldDescriptor, name: str, key: str) -> Read:
 
 def _put(field: FieldDescriptor, name: str, key: str) -> Write:
     if key:
-        return lambda message, value: getattr(message, name).update({key: value})
+        return lambda message, value: getattr(message, name).__setitem__(key, value)
     if field.is_repeated:
         return lambda message, value: getattr(message, name).extend(value)
     if field.enum_type is not None:

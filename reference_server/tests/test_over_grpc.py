@@ -145,6 +145,21 @@ def test_a_wait_is_answered_when_it_comes_true(talking: Any) -> None:
     told(talking, story)
 
 
+def test_more_calls_than_are_taken_at_once_wait_their_turn(talking: Any) -> None:
+    """
+    Of 1,500 waits that come in one moment none is dropped.
+    """
+
+    async def story(talk: Any) -> None:
+        await begun(talk)
+        waits = [asyncio.ensure_future(talk.call("WaitForInstanceCompletion", instanceId="a")) for _ in range(1500)]
+        await waiting(talk, 1500)
+        await talk.call("RaiseEvent", instanceId="a", name="go")
+        assert {one.workflowState.workflowStatus for one in await asyncio.gather(*waits)} == {1}
+
+    told(talking, story)
+
+
 def test_a_wait_ends_with_its_client(talking: Any) -> None:
     """
     A deadline, a cancellation and a connection that closes each end a wait, and nothing of it is left.
