@@ -17,8 +17,6 @@ from .instance import (
     CHILD_CREATED,
     CHILD_FAILED,
     DETACHED,
-    ENDED,
-    SENT,
     TIMER_CREATED,
     TIMER_FIRED,
     Child,
@@ -62,14 +60,12 @@ def refusal(source: Instance, number: int, changes: Changes) -> str:
     """
     The row that refuses a rerun from an event, or the empty string.
     """
-    event = _numbered(source, number)
-    if event is None or event.kind == SENT:
+    event = next((event for event in source.history if _is(event, number)), None)
+    if event is None:
         return "rerun.no_event"
-    if event.kind == DETACHED:
-        return "rerun.detached"
-    if event.kind == TIMER_CREATED and changes.overwrite:
-        return "rerun.no_input"
-    return "rerun.no_child" if changes.child is not None and event.kind != CHILD_CREATED else ""
+    no_input = changes.overwrite and event.kind == TIMER_CREATED
+    no_child = changes.child is not None and event.kind != CHILD_CREATED
+    return "rerun.impossible" if no_input or no_child or event.kind == DETACHED else ""
 
 
 def fork(source: Instance, number: int, changes: Changes) -> Fork:
@@ -90,9 +86,5 @@ def fork(source: Instance, number: int, changes: Changes) -> Fork:
     return Fork(history, (*(_AGAIN[event.kind](event) for event in open_tasks), action))
 
 
-def _numbered(source: Instance, number: int) -> Event | None:
-    return next((event for event in source.history if _is(event, number)), None)
-
-
 def _is(event: Event, number: int) -> bool:
-    return event.task == number and (event.kind in _AGAIN or event.kind in (DETACHED, SENT)) and event.kind != ENDED
+    return event.task == number and (event.kind in _AGAIN or event.kind == DETACHED)

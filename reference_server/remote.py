@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Work = Turn | Activity
 
 SURFACE, SERVICE = "taskhub", "TaskHubSidecarService"
-MALFORMED, INVALID, UNKNOWN = "message.malformed", "completion.invalid", "completion.unknown"
+MALFORMED, UNKNOWN = "message.malformed", "completion.unknown"
 """The rows that refuse what a worker says."""
 
 _NUMBERED = frozenset({ACTIVITY_SCHEDULED, TIMER_CREATED, CHILD_CREATED})
@@ -124,13 +124,13 @@ class Remote:
             return b""
         turn = stream.owed[token]
         if not isinstance(turn, Turn) or turn.instance != response.instanceId:
-            self._statuses.refuse(INVALID, reason="the token is of other work")
+            self._statuses.refuse(MALFORMED, reason="the token is of other work")
         if self._repeats(turn, response):
             return b""
         try:
             decided = decision(response, turn)
         except BadResponse as error:
-            self._statuses.refuse(INVALID, reason=str(error))
+            self._statuses.refuse(MALFORMED, reason=str(error))
         self._settle(token)
         refused = next((field for field in map(_kind, response.actions) if field in self._dropped), "")
         if refused:
@@ -153,7 +153,7 @@ class Remote:
             return b""
         activity = stream.owed[token]
         if not isinstance(activity, Activity) or (activity.instance, activity.task) != (key[0], response.taskId):
-            self._statuses.refuse(INVALID, reason="the token is of other work")
+            self._statuses.refuse(MALFORMED, reason="the token is of other work")
         self._settle(token)
         self._engine.complete_activity(activity, result(response, activity), self._clock.now())
         self._pump.poke()

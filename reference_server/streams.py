@@ -52,7 +52,7 @@ class Stream:
         Whether it takes another item of a kind: 0 is no limit.
         """
         limit = self._limits[kind]
-        return limit <= 0 or self.counts[kind] < limit
+        return bool(limit <= 0 or self.counts[kind] < limit)
 
     def owe(self, token: str, work: Work) -> None:
         """
