@@ -12,24 +12,25 @@ from typing import TYPE_CHECKING
 import spec
 
 from . import load, plan, target
-from .calls import Calls
 from .case import CLEANING, Facts, attempt, sweep
-from .connection import Http
 from .contract import Contract
 from .errors import BadFiles, CannotRun, UsageError
 from .identity import Allocator, Tokens, run_token
 from .preflight import alive, preflight
-from .session import TOKEN_HEADER, Options, asking, profile
+from .session import Options, asking, profile, wired
 from .session import reached as chosen_target
 from .talk import Server
+from .wires import asks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from .calls import Asks
     from .case import Outcome
     from .exchange import Observation
     from .plan import Case
     from .target import Target
+    from .wires import Wires
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,9 @@ class Reached:
     held: spec.Spec
     contract: Contract
     surface: str
+    kind: str
     server: Server
-    calls: Calls
+    calls: Asks
     tokens: Tokens
     facts: Facts
     ask: Callable[..., Observation]
@@ -73,10 +75,10 @@ class Reached:
 
 def surface_of(asked: str, contract: Contract) -> plan.Surface:
     """
-    The surface of this name, or the first one. Raises UsageError where there is none.
+    The surface of this name or kind, or the first one. Raises UsageError where there is none.
     """
     known = plan.surfaces(contract)
-    found = [one for one in known if asked in ("", one.name)]
+    found = [one for one in known if asked in ("", one.name, one.name.partition("/")[0])]
     if not found:
         raise UsageError(f"--surface {asked}: no such surface; there are {', '.join(one.name for one in known)}")
     return found[0]
@@ -93,26 +95,26 @@ def reached(options: Options, surface: str = "") -> Iterator[Reached]:
     held = profile(chosen.profile)
     contract = Contract(held.openapi)
     on = surface_of(surface, contract)
+    if on.port not in chosen.ports:
+        raise UsageError(f"--surface {on.name}: target {chosen.name} has no {on.port} address")
     with target.running(chosen) as started:
-        headers = {**started.headers, **options.headers, **({TOKEN_HEADER: token} if token else {})}
-        deadline = options.deadline * options.scale
-        connection = Http(started.server, headers=headers, ca=options.ca, deadline=deadline)
+        wires = wired(started, options, token)
         try:
-            yield _reached(options, started, held, contract, on, connection)
+            yield _reached(options, started, held, contract, on, wires)
         finally:
-            connection.close()
+            wires.close()
 
 
 def _reached(  # noqa: PLR0913, PLR0917 - what it is put together from
-    options: Options, started: Target, held: spec.Spec, contract: Contract, on: plan.Surface, connection: Http
+    options: Options, started: Target, held: spec.Spec, contract: Contract, on: plan.Surface, wires: Wires
 ) -> Reached:
     tokens = Tokens(run_token(secrets.choice))
-    calls = Calls(contract, connection.url, on.version, component=started.component, workflows=started.workflows)
-    server = Server(connection, contract, connection.url, lambda _: None, lambda: True, scale=options.scale)
+    calls = asks([on], contract, wires, started)[on.name]
+    server = Server(wires, contract, calls.url, lambda _: None, lambda: True, scale=options.scale)
     ask = asking(server, calls)
     server.probe = lambda: alive(ask, calls, tokens.next() + "-probe", options.scale)
     preflight(ask, calls, held.machine, started.capabilities, tokens.next() + "-preflight", options.scale)
     ended = frozenset(state.reported[on.kind] for state in held.machine.states.values() if state.terminal)
     wait = CLEANING * options.scale
     facts = Facts(Allocator(lambda identity: sweep(ask, calls, identity, ended, wait)), tokens.next, ended)
-    return Reached(started, held, contract, on.name, server, calls, tokens, facts, ask)
+    return Reached(started, held, contract, on.name, on.kind, server, calls, tokens, facts, ask)

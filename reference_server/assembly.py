@@ -79,23 +79,30 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         settle=(settings.settle + fault.delay) * 1_000_000,
         hold="" if happening else settings.hold,
     )
-    pump = Pump(engine, executor, clock)
+    pump = Pump(engine, executor if settings.executor else None, clock)
     ids = fault.ids(ids or RandomIds())
-    metadata = {"id": settings.app_id, "runtimeVersion": loaded.profile.runtime}
-    workers = {"workflows": {"connectedWorkers": executor.workers}}
-    surface = Surface(
-        engine, pump, clock, ids, Answers(loaded), {**metadata, **workers}, settings.token, settings.max_body
-    )
+    about = {"id": settings.app_id, "runtimeVersion": loaded.profile.runtime}
+
+    def shown() -> dict[str, Any]:
+        return {**about, "workflows": {"connectedWorkers": pump.connected}}
+
+    surface = Surface(engine, pump, clock, ids, Answers(loaded), shown, settings.token, settings.max_body)
     waiting = Waiting(engine)
 
     def services(others: Mapping[str, Handler]) -> Services:
         from .methods import methods  # noqa: PLC0415 - gRPC is for those who speak it
         from .over_grpc import Services  # noqa: PLC0415 - as above
+        from .remote import SURFACE, Remote  # noqa: PLC0415 - as above
         from .statuses import Statuses  # noqa: PLC0415 - as above
 
         parts = {"engine": engine, "pump": pump, "clock": clock, "ids": ids, "waiting": waiting}
-        own = methods(loaded, {**metadata, "workers": executor.workers}, **parts)
-        return Services({**own, **others}, Statuses(loaded, next(iter(spec.grpc()))), settings.token)
+        dropped = frozenset(loaded.profile.features["dropped_actions"])
+        remote = pump.workers = Remote(
+            engine, clock, ids, pump=pump, statuses=Statuses(loaded, SURFACE), dropped=dropped
+        )
+        own = methods(loaded, lambda: {**about, "workers": pump.connected}, **parts)
+        handlers = {**own, **remote.handlers(), **others}
+        return Services(handlers, Statuses(loaded, next(iter(spec.grpc()))), settings.token)
 
     return Server(fault.wire(application(surface, loaded)), engine, pump, waiting, services)
 

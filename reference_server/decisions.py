@@ -119,6 +119,15 @@ def answered(decision: Decision, response: Any) -> None:
         _answer_ending(decision.ending, response)
 
 
+def answered_activity(result: Result, response: Any) -> None:
+    """
+    Write a result into an ActivityResponse.
+    """
+    put(response.result, result.data)
+    if result.failure is not None:
+        put_failure(response.failureDetails, result.failure)
+
+
 def _answer_ending(ending: Ending, response: Any) -> None:
     number = max([action.id for action in response.actions], default=0) + 1
     made = response.actions.add(id=number).completeWorkflow

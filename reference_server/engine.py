@@ -14,6 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from .agenda import Agenda
+from .fork import fork
 from .instance import (
     ACTIVITY_COMPLETED,
     ACTIVITY_FAILED,
@@ -42,7 +43,7 @@ from .instance import (
     Timer,
     Turn,
 )
-from .life import bounded, child_id, committed, due, ended, renewed, stalled, terminated_alone
+from .life import again, bounded, child_id, committed, due, ended, renewed, stalled, terminated_alone
 from .turns import course
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
     from spec import Cell, Machine, Reply
 
+    from .fork import Changes
     from .instance import Action, Decision, Ending, Result
     from .turns import Course
 
@@ -81,6 +83,7 @@ class Engine:
         self._activities: deque[Activity] = deque()
         self._open: dict[int, dict[int, str]] = {}
         self._stalled: dict[str, str] = {}
+        self._names: list[str] | None = None
         self._generations = count(1)
         self.listener: Callable[[str], None] = _nobody
 
@@ -95,6 +98,25 @@ class Engine:
         The instance with this ID.
         """
         return self._instances.get(name)
+
+    def names(self) -> list[str]:
+        """
+        The IDs of all instances, sorted; put together once, until an instance comes or goes.
+        """
+        if self._names is None:
+            self._names = sorted(self._instances)
+        return self._names
+
+    def rerun(self, source: Instance, name: str, number: int, changes: Changes, now: int) -> None:
+        """
+        Start an instance from an event of an ended one, at which `fork.refusal` has looked.
+        """
+        history, actions = fork(source, number, changes)
+        first = self._machine.table[self._absent][START].settles[0]
+        state = course(self._machine.table, first, history, "").state
+        instance = source._replace(id=name, state=state, generation=next(self._generations), parent=None)
+        self._names = None
+        self._proceed(again(instance, history, actions, now), actions, now)
 
     def handle(self, call: Call, now: int) -> Answer:
         """
@@ -250,6 +272,7 @@ class Engine:
         generation = next(self._generations)
         instance = Instance(call.instance, call.workflow, state, generation, call.data, parent, inbox=inbox)
         self._instances[call.instance] = instance
+        self._names = None
         if state != self._hold:
             self._wake(instance, max(now + self._settle, call.at))
 
@@ -291,6 +314,7 @@ class Engine:
             instance = self._instances.pop(names.pop(), None)
             if instance is not None:
                 self._release(instance)
+                self._names = None
                 names.extend(() if alone else instance.children)
                 self.listener(instance.id)
 

@@ -79,7 +79,7 @@ def written(
     """
     Events of one generation of an instance as HistoryEvents; `status` is how the wire calls the state it ended in.
     """
-    make = wire.message("HistoryEvent")
+    make: Any = wire.message("HistoryEvent")
     found = []
     for event in events:
         message = make.FromString(event.wire) if event.wire else make()

@@ -18,6 +18,9 @@ RESUME: Final = "resume"
 RAISE_EVENT: Final = "raise_event"
 TERMINATE: Final = "terminate"
 PURGE: Final = "purge"
+LIST: Final = "list"
+HISTORY: Final = "history"
+RERUN: Final = "rerun"
 DELIVERED: Final = frozenset({PAUSE, RESUME, RAISE_EVENT, TERMINATE})
 """The operations that reach the workflow as an event; the event has the operation's name."""
 

@@ -126,6 +126,25 @@ def renewed(  # noqa: PLR0913 - all that differs from a generation to the next
     )
 
 
+def again(instance: Instance, history: tuple[Event, ...], actions: tuple[Action, ...], now: int) -> Instance:
+    """
+    The instance of a rerun: it has this history, and does these things again.
+    """
+    made = tuple([event for action in actions if (event := _recorded(instance, action, now)) is not None])
+    return Instance(
+        instance.id,
+        instance.workflow,
+        instance.state,
+        instance.generation,
+        instance.input,
+        history=(*history, *made),
+        created=instance.created,
+        updated=now,
+        children=tuple(event.instance for event in history if event.kind == CHILD_CREATED),
+        executor=instance.executor,
+    )
+
+
 def last(instance: Instance, kind: str) -> Event | None:
     """
     The last event of a kind in a history.

@@ -188,7 +188,7 @@ class Fixed:
     A method that answers the same whatever is asked; its values are looked up anew each time.
     """
 
-    def __init__(self, method: Method, places: Mapping[str, str], values: Given) -> None:
+    def __init__(self, method: Method, places: Mapping[str, str], values: Callable[[], Given]) -> None:
         self._response, self._values = method.response, values
         self._writes = [(word, writer(method.response.DESCRIPTOR, place)) for word, place in places.items()]
 
@@ -197,8 +197,9 @@ class Fixed:
         Answer one request.
         """
         response: Message = self._response()
+        values = self._values()
         for word, write in self._writes:
-            write(response, self._values.get(word))
+            write(response, values.get(word))
         return response.SerializeToString()
 
 

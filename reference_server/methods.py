@@ -1,7 +1,7 @@
 """
 Every method of the gRPC surfaces by its path, made from spec/grpc.yaml.
 
-Rule 1: what looks beyond one instance or into its history, and what workers call, is served by whoever keeps that.
+Rule 1: what looks beyond one instance or into its history is made in `records`; what workers call, in `remote`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import spec
 from spec import wire
 
 from .method import Door, Fixed, Operation
+from .records import records
 from .statuses import Statuses
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     Unary = Callable[[bytes], Awaitable[bytes]]
 
 
-def methods(loaded: spec.Spec, metadata: Mapping[str, Any], **parts: Any) -> dict[str, Unary]:
+def methods(loaded: spec.Spec, metadata: Callable[[], Mapping[str, Any]], **parts: Any) -> dict[str, Unary]:
     """
     The methods of all surfaces.
 
@@ -30,7 +31,9 @@ def methods(loaded: spec.Spec, metadata: Mapping[str, Any], **parts: Any) -> dic
     """
     found: dict[str, Unary] = {}
     for surface in spec.grpc().values():
-        found.update(_operations(Door(loaded, surface, Statuses(loaded, surface.name), **parts)))
+        door = Door(loaded, surface, Statuses(loaded, surface.name), **parts)
+        found.update(_operations(door))
+        found.update(records(door))
     for other in spec.others().values():
         service = spec.grpc()[other.surface].service
         for name in other.methods:

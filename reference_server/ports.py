@@ -67,10 +67,9 @@ class Workers(Protocol):
         Their name as an executor.
         """
 
-    @property
-    def hosting(self) -> bool:
+    def __len__(self) -> int:
         """
-        Whether instances that took no turn yet are theirs.
+        How many are connected.
         """
 
     def send(self, work: Turn | Activity) -> None:

@@ -31,16 +31,25 @@ _log = logging.getLogger("reference_server")
 
 class Pump:
     """
-    The driver of one engine on one event loop.
+    The driver of one engine on one event loop. Without an executor in here everything waits for workers.
     """
 
-    __slots__ = ("_clock", "_due", "_engine", "_executor", "_handle", "_loop", "_workers")
+    __slots__ = ("_clock", "_due", "_engine", "_executor", "_handle", "_loop", "workers")
 
-    def __init__(self, engine: Engine, executor: Executor, clock: Clock, workers: Workers | None = None) -> None:
-        self._engine, self._executor, self._clock, self._workers = engine, executor, clock, workers
+    def __init__(self, engine: Engine, executor: Executor | None, clock: Clock) -> None:
+        self._engine, self._executor, self._clock = engine, executor, clock
+        self.workers: Workers | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handle: asyncio.Handle | None = None
         self._due: int | None = None
+
+    @property
+    def connected(self) -> int:
+        """
+        How many workers there are, the one in here included.
+        """
+        here = self._executor.workers if self._executor is not None else 0
+        return here + (len(self.workers) if self.workers is not None else 0)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """
@@ -82,28 +91,34 @@ class Pump:
         """
         Run one batch of what is due now; whether there was any.
         """
-        workers = self._workers
-        executor = workers.name if workers is not None and workers.hosting else HERE
-        work = self._engine.take(self._clock.now(), executor=executor)
+        workers, here = self.workers, self._executor
+        if here is None and workers is None:
+            return False
+        elsewhere = workers if workers is not None and (here is None or workers) else None
+        work = self._engine.take(self._clock.now(), executor=HERE if elsewhere is None else elsewhere.name)
         for item in work:
             if workers is not None and item.executor != HERE:
                 workers.send(item)
+            elif here is None:
+                continue
             elif isinstance(item, Turn):
-                self._engine.complete_turn(item, self._decide(item), self._clock.now())
+                self._engine.complete_turn(item, _decided(here, item), self._clock.now())
             else:
-                self._engine.complete_activity(item, self._perform(item), self._clock.now())
+                self._engine.complete_activity(item, _performed(here, item), self._clock.now())
         return bool(work)
 
-    def _decide(self, turn: Turn) -> Decision:
-        try:
-            return self._executor.turn(turn)
-        except Exception as error:  # noqa: BLE001 - a workflow that breaks its executor has failed
-            _log.error("turn of %r: %s: %s", turn.instance, type(error).__name__, error)
-            return Decision(ending=Ending(FAIL, failure=Failure(type(error).__name__, str(error))))
 
-    def _perform(self, activity: Activity) -> Result:
-        try:
-            return self._executor.activity(activity)
-        except Exception as error:  # noqa: BLE001 - as a turn
-            _log.error("activity of %r: %s: %s", activity.instance, type(error).__name__, error)
-            return Result(failure=Failure(type(error).__name__, str(error)))
+def _decided(executor: Executor, turn: Turn) -> Decision:
+    try:
+        return executor.turn(turn)
+    except Exception as error:  # noqa: BLE001 - a workflow that breaks its executor has failed
+        _log.error("turn of %r: %s: %s", turn.instance, type(error).__name__, error)
+        return Decision(ending=Ending(FAIL, failure=Failure(type(error).__name__, str(error))))
+
+
+def _performed(executor: Executor, activity: Activity) -> Result:
+    try:
+        return executor.activity(activity)
+    except Exception as error:  # noqa: BLE001 - as a turn
+        _log.error("activity of %r: %s: %s", activity.instance, type(error).__name__, error)
+        return Result(failure=Failure(type(error).__name__, str(error)))

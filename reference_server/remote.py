@@ -4,12 +4,10 @@ Workers elsewhere: turns and activities go out over GetWorkItems streams, and de
 Rule 1: each item is out at one stream; a stream that ends gives back what it owes, and another gets it.
 Rule 2: a token names one handing-out. What comes back with a token that is not out, or twice, is dropped; a worker that
 sends none is known by instance and task.
-Rule 3: instances that took no turn yet are the workers' while a stream is open, or always.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import deque
 from itertools import count
@@ -20,96 +18,31 @@ from google.protobuf.message import DecodeError
 from spec import wire
 
 from .decisions import BadResponse, decision, result
-from .history import execution, put, stamp, written
 from .instance import ACTIVITY_SCHEDULED, CHILD_CREATED, TIMER_CREATED, Activity, Turn
+from .streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
-    from typing import NoReturn
 
     from .engine import Engine
     from .ports import Clock, Ids
+    from .pump import Pump
+    from .statuses import Statuses
 
     Work = Turn | Activity
-    Refuse = Callable[[str, str], NoReturn]
-    """Ends a call with a row of replies.yaml, given why."""
 
-SERVICE = "TaskHubSidecarService"
-MALFORMED, INVALID, UNKNOWN = "message.malformed", "completion.invalid", "completion.unknown"
+SURFACE, SERVICE = "taskhub", "TaskHubSidecarService"
+MALFORMED, UNKNOWN = "message.malformed", "completion.unknown"
 """The rows that refuse what a worker says."""
 
-PING_SECONDS = 30.0
-"""After so long without work a worker that asks for pings gets one."""
+_NUMBERED = frozenset({ACTIVITY_SCHEDULED, TIMER_CREATED, CHILD_CREATED})
 
 _log = logging.getLogger("reference_server")
 
 
-class Stream:
-    """
-    One open GetWorkItems call, and what it owes.
-    """
-
-    def __init__(self, request: Any) -> None:
-        capabilities = wire.enum("WorkerCapability").values_by_name
-        self.pings = capabilities["WORKER_CAPABILITY_HEALTH_PING"].number in request.capabilities
-        self.remembers = capabilities["WORKER_CAPABILITY_STATEFUL_HISTORY"].number in request.capabilities
-        self._limits = {
-            Turn: request.maxConcurrentWorkflowWorkItems,
-            Activity: request.maxConcurrentActivityWorkItems,
-        }
-        self.owed: dict[str, Work] = {}
-        self.counts = {Turn: 0, Activity: 0}
-        self.held: dict[str, int] = {}
-        self.outbox: deque[bytes] = deque()
-        self.ready = asyncio.Event()
-
-    def free(self, kind: type[Work]) -> bool:
-        """
-        Whether it takes another item of a kind: 0 is no limit.
-        """
-        limit = self._limits[kind]
-        return limit <= 0 or self.counts[kind] < limit
-
-    def owe(self, token: str, work: Work, item: bytes) -> None:
-        """
-        Hand an item out.
-        """
-        self.owed[token] = work
-        self.counts[type(work)] += 1
-        self.outbox.append(item)
-        self.ready.set()
-
-    def settle(self, token: str) -> Work:
-        """
-        Take an item off what is owed.
-        """
-        work = self.owed.pop(token)
-        self.counts[type(work)] -= 1
-        return work
-
-    async def items(self) -> AsyncIterator[bytes]:
-        """
-        What is handed out, until the stream ends.
-        """
-        while True:
-            while self.outbox:
-                yield self.outbox.popleft()
-            self.ready.clear()
-            if not await self._more() and self.pings:
-                yield ping()
-
-    async def _more(self) -> bool:
-        try:
-            async with asyncio.timeout(PING_SECONDS if self.pings else None):
-                return await self.ready.wait()
-        except TimeoutError:
-            return False
-
-
 class Remote:
     """
-    The workers of one engine. `poke` is called when the engine may have something due; `always`: new instances wait for
-    a worker rather than be run in here; an action of `dropped` undoes the turn that it comes in.
+    The workers of one engine. An action of `dropped` undoes the turn that it comes in.
     """
 
     name = "workers"
@@ -119,33 +52,23 @@ class Remote:
         engine: Engine,
         clock: Clock,
         ids: Ids,
-        refuse: Refuse,
         *,
-        always: bool = False,
+        pump: Pump,
+        statuses: Statuses,
         dropped: frozenset[str] = frozenset(),
     ) -> None:
-        self._engine, self._clock, self._refuse = engine, clock, refuse
-        self._always, self._dropped = always, dropped
+        self._engine, self._pump, self._clock, self._statuses, self._dropped = engine, pump, clock, statuses, dropped
         self._streams: list[Stream] = []
         self._waiting: dict[type[Work], deque[Work]] = {Turn: deque(), Activity: deque()}
         self._out: dict[str, Stream] = {}
         self._tokens: dict[tuple[str, int], str] = {}
         self._run, self._numbers = ids.new(), count(1)
-        self.poke: Callable[[], None] = _nothing
-        self.opened = asyncio.Event()
 
     def __len__(self) -> int:
         """
         How many workers are connected.
         """
         return len(self._streams)
-
-    @property
-    def hosting(self) -> bool:
-        """
-        Whether instances that took no turn yet go to workers.
-        """
-        return self._always or bool(self._streams)
 
     @property
     def owed(self) -> int:
@@ -180,11 +103,10 @@ class Remote:
         """
         stream = Stream(self._parsed("GetWorkItemsRequest", request))
         self._streams.append(stream)
-        self.opened.set()
         _log.info("a worker has come; %d now", len(self))
         self._engine.revive(self._clock.now())
         self._hand_out()
-        self.poke()
+        self._pump.poke()
         try:
             async for item in stream.items():
                 yield item
@@ -202,13 +124,13 @@ class Remote:
             return b""
         turn = stream.owed[token]
         if not isinstance(turn, Turn) or turn.instance != response.instanceId:
-            self._refuse(INVALID, "the token is of other work")
+            self._statuses.refuse(MALFORMED, reason="the token is of other work")
         if self._repeats(turn, response):
             return b""
         try:
             decided = decision(response, turn)
         except BadResponse as error:
-            self._refuse(INVALID, str(error))
+            self._statuses.refuse(MALFORMED, reason=str(error))
         self._settle(token)
         refused = next((field for field in map(_kind, response.actions) if field in self._dropped), "")
         if refused:
@@ -216,7 +138,7 @@ class Remote:
             self._engine.put_back(turn)
         else:
             self._engine.complete_turn(turn, decided, self._clock.now())
-        self.poke()
+        self._pump.poke()
         return b""
 
     async def complete_activity(self, request: bytes) -> bytes:
@@ -231,10 +153,10 @@ class Remote:
             return b""
         activity = stream.owed[token]
         if not isinstance(activity, Activity) or (activity.instance, activity.task) != (key[0], response.taskId):
-            self._refuse(INVALID, "the token is of other work")
+            self._statuses.refuse(MALFORMED, reason="the token is of other work")
         self._settle(token)
         self._engine.complete_activity(activity, result(response, activity), self._clock.now())
-        self.poke()
+        self._pump.poke()
         return b""
 
     def _token(self, response: Any, key: tuple[str, int], unknown: str) -> str:
@@ -245,7 +167,7 @@ class Remote:
         if token:
             return token
         if key not in self._tokens:
-            self._refuse(UNKNOWN, unknown)
+            self._statuses.refuse(UNKNOWN, reason=unknown)
         return self._tokens[key]
 
     def _repeats(self, turn: Turn, response: Any) -> bool:
@@ -261,7 +183,7 @@ class Remote:
         try:
             return wire.message(name).FromString(request)
         except (DecodeError, UnicodeDecodeError) as error:
-            self._refuse(MALFORMED, str(error))
+            self._statuses.refuse(MALFORMED, reason=str(error))
 
     def _hand_out(self) -> None:
         for kind, waiting in self._waiting.items():
@@ -285,8 +207,7 @@ class Remote:
     def _give(self, stream: Stream, work: Work) -> None:
         token = f"{self._run}-{next(self._numbers)}"
         self._out[token], self._tokens[_key(work)] = stream, token
-        item = _turn(work, token, stream) if isinstance(work, Turn) else _activity(work, token)
-        stream.owe(token, work, item)
+        stream.owe(token, work)
 
     def _settle(self, token: str) -> Work:
         work = self._out.pop(token).settle(token)
@@ -303,8 +224,6 @@ class Remote:
             if self._tokens.get(_key(work)) == token:
                 del self._tokens[_key(work)]
             self._waiting[type(work)].appendleft(work)
-        if not self._streams:
-            self.opened.clear()
         self._hand_out()
 
 
@@ -313,51 +232,6 @@ async def hello(request: bytes) -> bytes:  # noqa: ARG001 - nothing is said
     Hello: somebody is here.
     """
     return b""
-
-
-def ping() -> bytes:
-    """
-    An item that asks for nothing.
-    """
-    item = wire.message("WorkItem")()
-    item.healthPing.SetInParent()  # type: ignore[attr-defined]
-    return item.SerializeToString()
-
-
-_NUMBERED = frozenset({ACTIVITY_SCHEDULED, TIMER_CREATED, CHILD_CREATED})
-
-
-def _turn(turn: Turn, token: str, stream: Stream) -> bytes:
-    item: Any = wire.message("WorkItem")(completionToken=token)
-    request = item.workflowRequest
-    request.instanceId = turn.instance
-    request.executionId.value = execution(turn.generation)
-    skipped = stream.held.get(turn.instance, 0) if stream.remembers else 0
-    if 0 < skipped <= len(turn.history):
-        request.cachedHistory.eventCount = skipped
-    else:
-        skipped = 0
-    if stream.remembers:
-        stream.held[turn.instance] = len(turn.history)
-    request.pastEvents.extend(written(turn.history[skipped:], turn.instance, turn.generation, turn.parent))
-    begun = request.newEvents.add(eventId=-1)
-    stamp(begun.timestamp, turn.now)
-    begun.workflowStarted.SetInParent()
-    request.newEvents.extend(written(turn.events, turn.instance, turn.generation, turn.parent))
-    return bytes(item.SerializeToString())
-
-
-def _activity(activity: Activity, token: str) -> bytes:
-    item: Any = wire.message("WorkItem")(completionToken=token)
-    request = item.activityRequest
-    scheduled = wire.message("HistoryEvent").FromString(activity.wire).taskScheduled  # type: ignore[attr-defined]
-    request.name, request.taskId, request.taskExecutionId = activity.name, activity.task, scheduled.taskExecutionId
-    put(request.input, activity.data)
-    if scheduled.HasField("version"):
-        request.version.CopyFrom(scheduled.version)
-    request.workflowInstance.instanceId = activity.instance
-    request.workflowInstance.executionId.value = execution(activity.generation)
-    return bytes(item.SerializeToString())
 
 
 def _key(work: Work) -> tuple[str, int]:
@@ -369,9 +243,3 @@ def _key(work: Work) -> tuple[str, int]:
 
 def _kind(action: Any) -> str:
     return action.WhichOneof("workflowActionType") or ""
-
-
-def _nothing() -> None:
-    """
-    Nobody is to be told.
-    """

@@ -6,7 +6,7 @@ Rule 1: code and message come from the row; what does not change is made once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from .instance import Call
 from .wording import worded
@@ -64,7 +64,7 @@ class Statuses:
         column = self._columns[row]
         return Status(column["code"], worded(column.get("message", ""), call, reason)[:LONGEST])
 
-    def refuse(self, row: str, call: Call = NOBODY, reason: str = "") -> None:
+    def refuse(self, row: str, call: Call = NOBODY, reason: str = "") -> NoReturn:
         """
         End a call with the status of a row.
 

@@ -21,7 +21,7 @@ from .oracle import Instance
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from conformance.calls import Calls
+    from conformance.calls import Asks
     from conformance.exchange import Observation, Request
 
     from .oracle import Finding, Oracle
@@ -53,7 +53,7 @@ class Place:
     """
 
     ask: Callable[[Request], Observation]
-    calls: Calls
+    calls: Asks
     time: Time
     alive: Callable[[], bool]
     names: Mapping[str, str] = field(default_factory=dict)
