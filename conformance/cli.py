@@ -51,6 +51,7 @@ def cli() -> None:
 @click.option(
     "--server", default="", metavar="URL", help="The server to check; without one, the reference server is started."
 )
+@click.option("--grpc", default="", metavar="HOST:PORT", help="Its gRPC port, for the surfaces grpc and taskhub.")
 @click.option("--target", default="", metavar="NAME|FILE", help="A target of the kit, or a target file.")
 @selecting
 @click.option("-j", "jobs", type=click.IntRange(1, 256), default=None, metavar="N", help="Cases at a time.")

@@ -22,7 +22,7 @@ from .hunt import Ground, Kill, Prey, confirmed, hunt, judged, order, scour
 from .identity import Tokens, run_token
 from .known import matches
 from .mutants import Mutant, equivalents, listed
-from .plan import Selection, plan
+from .plan import HTTP, PORTS, Selection, plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -173,11 +173,11 @@ def _chosen(mutants: Sequence[Mutant], globs: Sequence[str]) -> list[Mutant]:
     return sorted(everything, key=lambda one: one.name != LIVES)
 
 
-def cases() -> tuple[Case, ...]:
+def cases(surfaces: Sequence[str] = (SURFACE,)) -> tuple[Case, ...]:
     """
-    Every case of one surface in the default profile, whatever a server must be capable of for it.
+    Every case of some surfaces in the default profile, whatever a server must be capable of for it.
     """
-    return _cases(spec.DEFAULT_PROFILE, Contract(spec.openapi()), None)
+    return _cases(spec.DEFAULT_PROFILE, Contract(spec.openapi()), None, surfaces)
 
 
 def plans() -> tuple[tuple[Case, ...], ...]:
@@ -188,10 +188,13 @@ def plans() -> tuple[tuple[Case, ...], ...]:
     return tuple(_cases(profile, contract, None) for profile in spec.profiles())
 
 
-def _cases(profile: str, contract: Contract, scenarios: Path | None) -> tuple[Case, ...]:
+def _cases(
+    profile: str, contract: Contract, scenarios: Path | None, surfaces: Sequence[str] = (SURFACE,)
+) -> tuple[Case, ...]:
     held = spec.load(profile)
-    selection = replace(Selection(), surfaces=(SURFACE,))
-    return plan(load.scenarios(scenarios), held, contract, selection, EVERYTHING).cases
+    selection = replace(Selection(), surfaces=tuple(surfaces))
+    ports = [name for name in PORTS if any(glob.startswith(name) == (name == HTTP) for glob in surfaces)]
+    return plan(load.scenarios(scenarios), held, contract, selection, EVERYTHING, ports=ports).cases
 
 
 def _controlled(kills: Sequence[Kill]) -> None:

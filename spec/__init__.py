@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .model import (
+    SURFACES,
     UNSPECIFIED,
     Cell,
     Claim,
     Happening,
     Machine,
+    Operation,
     Profile,
     Reply,
     Rule,
@@ -25,32 +27,43 @@ from .model import (
     State,
 )
 from .reading import BadFile, Document, Mark, read
+from .surfaces import Form, Other, Refusal, Surface
+from .surfaces import other as _other
+from .surfaces import surface as _surface
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
     "DEFAULT_PROFILE",
+    "SURFACES",
     "UNSPECIFIED",
     "BadFile",
     "Cell",
     "Claim",
     "Document",
+    "Form",
     "Happening",
     "Machine",
     "Mark",
+    "Operation",
+    "Other",
     "Profile",
+    "Refusal",
     "Reply",
     "Rule",
     "Spec",
     "SpecError",
     "State",
+    "Surface",
     "carrying",
     "divergences",
     "document",
+    "grpc",
     "load",
     "nearest",
     "openapi",
+    "others",
     "profiles",
     "read",
     "schema",
@@ -110,6 +123,22 @@ def openapi() -> Mapping[str, Any]:
     The OpenAPI 3.1 document of the HTTP surface, as data.
     """
     return dict(document("openapi.yaml").data)
+
+
+@cache
+def grpc() -> Mapping[str, Surface]:
+    """
+    The gRPC surfaces by name.
+    """
+    return {name: _surface(name, data) for name, data in document("grpc.yaml").data["surfaces"].items()}
+
+
+@cache
+def others() -> Mapping[str, Other]:
+    """
+    The methods of the gRPC surfaces that are no operation on an instance.
+    """
+    return {name: _other(name, data) for name, data in document("grpc.yaml").data["others"].items()}
 
 
 @cache
@@ -190,7 +219,10 @@ def _profile(data: Mapping[str, Any]) -> Profile:
 def _machine(data: Mapping[str, Any], table: Mapping[str, Any]) -> Machine:
     return Machine(
         states={name: State(name, **fields) for name, fields in data["states"].items()},
-        operations={name: fields["means"] for name, fields in data["operations"].items()},
+        operations={
+            name: Operation(name, fields["means"], tuple(fields.get("surfaces", SURFACES)))
+            for name, fields in data["operations"].items()
+        },
         happenings={name: Happening(name, **fields) for name, fields in data["happenings"].items()},
         table={
             state: {event: _cell(state, event, fields) for event, fields in row.items()} for state, row in table.items()
@@ -214,8 +246,8 @@ def _cell(state: str, event: str, fields: Mapping[str, Any]) -> Cell:
 
 
 def _reply(name: str, row: Mapping[str, Any]) -> Reply:
-    surfaces = {column: row[column] for column in ("http", "dapr_grpc", "taskhub") if column in row}
-    return Reply(name, row["outcome"], row["rule"], row["source"], surfaces)
+    surfaces = {column: row[column] for column in SURFACES if column in row}
+    return Reply(name, row["outcome"], row["rule"], row["source"], surfaces, row.get("acts", ""))
 
 
 @cache
@@ -232,7 +264,7 @@ def _rules() -> Mapping[str, Rule]:
                 level=fields["level"],
                 statement=fields["statement"],
                 source=fields["source"],
-                surfaces=tuple(fields.get("surfaces", ("http", "dapr_grpc", "taskhub"))),
+                surfaces=tuple(fields.get("surfaces", SURFACES)),
                 profiles=tuple(fields.get("profiles", ())),
                 since=str(fields.get("since", "1.15")),
                 reply=fields.get("reply", ""),

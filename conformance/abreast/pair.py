@@ -70,8 +70,8 @@ class Lane:
     One side of a walk.
     """
 
-    def __init__(self, side: str, at: Reached, oracle: Oracle, version: str) -> None:
-        calls = at.versions[version]
+    def __init__(self, side: str, at: Reached, oracle: Oracle, surface: str) -> None:
+        calls = at.asks[surface]
         self._talk = Talk(at.server, calls, "walk", 1, 0.0)
         self._names = Names(at.tokens.run)
         place = Place(at.server.connection.ask, calls, Clock(), at.server.probe, at.target.workflows)

@@ -164,7 +164,7 @@ def operations(model: Model) -> Iterator[Op]:
     Every operation a walk may ask for.
     """
     book = model.book
-    for name in model.machine.operations:
+    for name in model.machine.offered("http"):
         if name == START:
             yield from (Op(name, recipe=recipe) for recipe in book.recipes)
         elif name == RAISE:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import spec
-from conformance.checks import DOCUMENT_RULE
-from conformance.judge import accepts, answered, judge, workflow
-from conformance.match import Text, instant, parse, plain
+from conformance.checks import HTTP, document_rule
+from conformance.judge import accepts, answered, judge, shown
+from conformance.match import Text, instant, plain
 from conformance.wants import Document, Outcome, row_of
 
 from .moves import GET, START
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from .model import Guess, Guesses, Model
     from .moves import Op, Recipe
 
-SURFACE = "http"
 MOST = 64
 """Guesses that are followed; where silence in the contract leaves more, nothing of the instance is judged any more."""
 
@@ -65,19 +64,19 @@ class Shown:
 
 class Oracle:
     """
-    The judge of walks under one profile.
+    The judge of walks under one profile, on one kind of surface.
     """
 
-    def __init__(self, model: Model, contract: Contract) -> None:
-        self.model, self.contract = model, contract
-        self._rows = {name: row_of(reply, SURFACE) for name, reply in model.spec.replies.items()}
+    def __init__(self, model: Model, contract: Contract, kind: str = HTTP) -> None:
+        self.model, self.kind, self.contract = model, kind, contract
+        self._rows = {name: row_of(reply, kind) for name, reply in model.spec.replies.items()}
 
     def documented(self, operation: str, saw: Observation) -> Finding | None:
         """
         Whether the document lists the answer.
         """
-        wants = Document(self.contract.operation(operation).id)
-        return self._finding(DOCUMENT_RULE, "body", judge(wants, saw, {}, self.contract), ())
+        wants = Document(self.contract.operation(operation).id if self.kind == HTTP else operation)
+        return self._finding(document_rule(self.kind), "body", judge(wants, saw, {}, self.contract), ())
 
     def explained(self, guesses: Iterable[Guess], op: Op, saw: Observation) -> Guesses:
         """
@@ -90,7 +89,8 @@ class Oracle:
             if not silent and not self._row_verdict(cell.reply, saw).passed:
                 continue
             if op.operation == GET:
-                if not accepts(saw) or silent or word(saw) == self.model.machine.states[guess.state].reported[SURFACE]:
+                reported = self.model.machine.states[guess.state].reported.get(self.kind)
+                if not accepts(saw) or silent or word(saw) == reported:
                     found.add(guess)
                 continue
             accepted = accepts(saw) if silent else self.model.accepts(cell.reply)
@@ -125,7 +125,8 @@ class Oracle:
         Whether a rule is one of this profile, and can be observed.
         """
         held = self.model.spec.rules[rule]
-        return not held.excluded and (not held.profiles or self.model.spec.profile.name in held.profiles)
+        own = self.kind in held.surfaces and (not held.profiles or self.model.spec.profile.name in held.profiles)
+        return own and not held.excluded
 
     def _certain(self, rule: str, kind: str, verdict: Verdict, guess: Guess) -> Finding:
         found = self._finding(rule, kind, verdict, (guess.state,))
@@ -235,7 +236,7 @@ class Instance:
     def _fields(self, saw: Observation) -> Iterator[Finding]:
         if self.recipe is None:
             return
-        fields = workflow(_object(saw))
+        fields = shown(saw)
         young = {one.state for one in self.guesses} & set(self._first().settles)
         yield from _differs("WF-GET-004", "instanceID", self.id, fields.get("instanceID"))
         name, text = fields.get("workflowName"), fields.get("input")
@@ -268,7 +269,7 @@ def word(saw: Observation) -> Any:
     """
     The status that an answer reports, None where it reports none.
     """
-    return _object(saw).get("runtimeStatus")
+    return shown(saw).get("runtimeStatus")
 
 
 def _settles_rule(model: Model, guess: Guess, op: Op) -> str:
@@ -279,14 +280,6 @@ def _settles_rule(model: Model, guess: Guess, op: Op) -> str:
 def _differs(rule: str, name: str, wanted: Any, seen: Any) -> Iterator[Finding]:
     if seen != wanted:
         yield Finding(rule, "fields", f"{name}: wanted {wanted!r}, saw {seen!r}", wanted, seen, (), name)
-
-
-def _object(saw: Observation) -> dict[str, Any]:
-    try:
-        value = parse(saw.body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _earlier(one: str, other: str) -> bool:

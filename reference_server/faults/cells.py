@@ -26,7 +26,10 @@ def mutants(loaded: Spec) -> Iterator[Mutant]:
     """
     Everything that can be wrong with a cell.
     """
+    offered = {*loaded.machine.offered(SURFACE), *loaded.machine.happenings}
     for cell, condition in every_cell(loaded):
+        if cell.event not in offered:
+            continue
         label = f"cell/{cell.state}.{cell.event}" + (f".{condition}" if condition else "")
         if cell.event in loaded.machine.operations:
             yield from _replies(loaded, cell, condition, label)
