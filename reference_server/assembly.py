@@ -94,8 +94,8 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         from .statuses import Statuses  # noqa: PLC0415 - as above
 
         parts = {"engine": engine, "pump": pump, "clock": clock, "ids": ids, "waiting": waiting}
-        own = methods(loaded, {**metadata, "workers": executor.workers}, **parts)
-        return Services({**own, **others}, Statuses(loaded, next(iter(spec.grpc()))), settings.token)
+        own = methods(loaded, {**metadata, "workers": executor.workers}, fault.forms(spec.grpc()), **parts)
+        return Services(fault.calls({**own, **others}), Statuses(loaded, next(iter(spec.grpc()))), settings.token)
 
     return Server(fault.wire(application(surface, loaded)), engine, pump, waiting, services)
 

@@ -22,14 +22,16 @@ if TYPE_CHECKING:
     Unary = Callable[[bytes], Awaitable[bytes]]
 
 
-def methods(loaded: spec.Spec, metadata: Mapping[str, Any], **parts: Any) -> dict[str, Unary]:
+def methods(
+    loaded: spec.Spec, metadata: Mapping[str, Any], surfaces: Mapping[str, Surface], **parts: Any
+) -> dict[str, Unary]:
     """
-    The methods of all surfaces.
+    The methods of some surfaces.
 
     `parts` are those of a Door; `metadata` gives the words of what a sidecar says of itself.
     """
     found: dict[str, Unary] = {}
-    for surface in spec.grpc().values():
+    for surface in surfaces.values():
         found.update(_operations(Door(loaded, surface, Statuses(loaded, surface.name), **parts)))
     for other in spec.others().values():
         service = spec.grpc()[other.surface].service

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import spec
 from reference_server.instance import GET
 
 from .engines import Changing, Ignoring
@@ -19,16 +20,14 @@ if TYPE_CHECKING:
 
     from spec import Cell, Spec
 
-SURFACE = "http"
-
 
 def mutants(loaded: Spec) -> Iterator[Mutant]:
     """
     Everything that can be wrong with a cell.
     """
-    offered = {*loaded.machine.offered(SURFACE), *loaded.machine.happenings}
+    beyond = {name for surface in spec.grpc().values() for name, form in surface.forms.items() if form.beyond}
     for cell, condition in every_cell(loaded):
-        if cell.event not in offered:
+        if cell.event in beyond:
             continue
         label = f"cell/{cell.state}.{cell.event}" + (f".{condition}" if condition else "")
         if cell.event in loaded.machine.operations:
@@ -84,6 +83,9 @@ def _refusals(loaded: Spec, operation: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _shape(loaded: Spec, row: str) -> tuple[object, object]:
-    column = loaded.replies[row].surfaces[SURFACE]
-    return column["status"], column["errorCode"]
+def _shape(loaded: Spec, row: str) -> list[tuple[object, ...]]:
+    """
+    What a client sees of a refusal, on each surface.
+    """
+    columns = loaded.replies[row].surfaces.values()
+    return [(column.get("status"), column.get("errorCode"), column.get("code")) for column in columns]
