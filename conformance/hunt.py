@@ -156,6 +156,7 @@ class Prey:
         states = ground.machine.states.values()
         self._ended = frozenset(word for one in states if one.terminal for word in one.reported.values())
         self._held: dict[str, Server] = {}
+        self._facts: dict[str, Facts] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -188,8 +189,7 @@ class Prey:
             self._held[hold] = self._built(hold)
         server = self._held[hold]
         own = server.asks[case.surface.name]
-        allocator = Allocator(lambda name: sweep(server.connection.ask, own, name, self._ended, DEADLINE))
-        facts = Facts(allocator, self._ground.tokens.next, self._ended, keep=True)
+        facts = self._facts[hold]
         outcome = attempt(case, 1, server, own, facts)
         return attempt(case, 2, server, own, facts) if outcome.result == "error" else outcome
 
@@ -201,6 +201,9 @@ class Prey:
         wires = Wires(one.server, one.grpc, headers=headers, deadline=DEADLINE)
         self._stack.callback(wires.close)
         calls = asks(surfaces(ground.contract), ground.contract, wires, one)
+        first = next(iter(calls.values()))
+        allocator = Allocator(lambda name: sweep(wires.ask, first, name, self._ended, DEADLINE))
+        self._facts[hold] = Facts(allocator, ground.tokens.next, self._ended, keep=True)
 
         def again() -> None:
             wires.ask(Request("PUT", b""), DEADLINE)
