@@ -39,7 +39,19 @@ from conformance.walk.walker import Place, Walker
 FAMILY = "cell/"
 OPERATIONS = tuple(spec.load().machine.operations)
 PLAIN, HELD = "plain", ("PENDING", "STALLED")
-GALLERY = ("{python}", "-P", "-m", "reference_server", "--mutant", "every", "--dapr-http-port", "0", "--ready-json")
+GALLERY = (
+    "{python}",
+    "-P",
+    "-m",
+    "reference_server",
+    "--mutant",
+    "every",
+    "--dapr-http-port",
+    "0",
+    "--dapr-grpc-port",
+    "0",
+    "--ready-json",
+)
 
 
 class Kill(NamedTuple):

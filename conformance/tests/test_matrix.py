@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from conformance import hunt, killed, kills, matrix, mutants, nulls, options
+from conformance import hunt, killed, kills, matrix, mutants, nulls, options, voids
 from conformance.case import Outcome
 from conformance.errors import CannotRun, UsageError
 from conformance.hunt import Kill, judged, order
 from conformance.matrix import Matrix
 from conformance.mutants import Mutant
+from conformance.target import Target
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -169,7 +170,16 @@ def test_a_null_server_passes_no_case(kind: str) -> None:
     """
     A server that does nothing, in whatever way, passes nothing at all.
     """
-    assert nulls.passed(kind, matrix.cases()) == []
+    assert nulls.passed(kind, matrix.cases(("http/v1.0",))) == []
+
+
+@pytest.mark.parametrize("kind", voids.KINDS)
+def test_a_grpc_server_that_does_nothing_passes_no_case(kind: str) -> None:
+    """
+    Nor does its twin over gRPC, on any of its surfaces.
+    """
+    with voids.serving(kind) as address:
+        assert nulls.none_of(Target("null", grpc=address), matrix.cases(("grpc", "taskhub"))) == []
 
 
 def test_a_page_that_differs_fails_the_check(tmp_path: object) -> None:
