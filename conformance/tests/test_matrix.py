@@ -4,17 +4,21 @@ The kill matrix: every mutant, the controls, and what makes a run worthless.
 
 from __future__ import annotations
 
+import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import spec
 from conformance import hunt, killed, kills, matrix, mutants, nulls, options, voids
 from conformance.case import Outcome
 from conformance.errors import CannotRun, UsageError
-from conformance.hunt import Kill, judged, order
+from conformance.hunt import Ground, Kill, Prey, judged, order
 from conformance.matrix import Matrix
 from conformance.mutants import Mutant
 from conformance.target import Target
@@ -40,6 +44,68 @@ def test_every_mutant_dies_for_the_right_reason_and_the_page_says_so() -> None:
     assert all(one.rule in one.mutant.rules for one in found.of("killed"))
     assert not any(one.late for one in found.kills)
     assert kills.page(found, worths) == page.read_text(encoding="utf-8")
+
+
+def test_all_goes_on_after_the_first_kill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    With --all the scenarios that kill a mutant are told, and what each scenario is worth; a sample writes no page.
+    """
+    code = kills.prove(("event/lost",), 16, tmp_path, every=True, check=False, as_json=True)
+    data = json.loads(capsys.readouterr().out)
+    [lost] = [one for one in data["mutants"] if one["name"] == "event/lost"]
+    worths = {one["scenario"]: one for one in data["scenarios"]}
+
+    assert code == 0
+    assert "events/delivered" in lost["killers"]
+    assert worths["events/delivered"]["killed"] == 1
+    assert worths["timers/ends"]["killed"] == 0
+    assert worths["timers/ends"]["rules"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_comes_out_as_it_must_not_is_hunted_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A mutant that survives, an equivalent that dies and a control that dies count only if they do so again.
+    """
+    verdicts = {
+        "control/lives": ["killed", "survived"],
+        "a/killed": ["killed"],
+        "a/slow": ["survived", "killed"],
+        "a/alive": ["survived", "survived", "killed_otherwise"],
+        "e/f": ["killed", "survived"],
+    }
+    mutants_ = [Mutant(name, ("WF-GET-001",), "m", "dapr-1.18") for name in verdicts]
+    monkeypatch.setattr(matrix, "hunt", lambda one, _: kill(one.name, verdicts[one.name].pop(0)))
+    monkeypatch.setattr(matrix, "scour", lambda one, *_: lambda: kill(one.name, verdicts[one.name].pop(0)))
+    with ThreadPoolExecutor(1) as pool:
+        found = matrix._hunted(mutants_, None, pool, {"e/*": "equivalent"})  # type: ignore[arg-type]
+
+    assert {one.mutant.name: one.verdict for one in found} == {
+        "control/lives": "survived",
+        "a/killed": "killed",
+        "a/slow": "killed",
+        "a/alive": "killed_otherwise",
+        "e/f": "survived",
+    }
+    assert not any(verdicts.values())
+
+
+def test_no_answer_is_no_kill_until_it_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where a machine has no time the case is run again; a mutant that is to withhold its answers, and does, is killed.
+    """
+    cases = [one for one in matrix.cases() if one.scenario.id in ("events/delivered", "events/no_payload")]
+    broken = [("WF-EVENT-007", "error")]
+    seen = {
+        "events/delivered": iter([Outcome("error", rules=broken), Outcome("pass")]),
+        "events/no_payload": repeat(Outcome("error", rules=broken)),
+    }
+    monkeypatch.setattr(Prey, "run", lambda _, case: next(seen[case.scenario.id]))
+    monkeypatch.setattr(matrix, "order", lambda *_: (cases, []))
+    mutant = Mutant("event/lost", ("WF-EVENT-007",), "m", "dapr-1.18", withholds=True)
+    ground = Ground("http://127.0.0.1:9", None, spec.load().machine, None, {"dapr-1.18": ()})  # type: ignore[arg-type]
+
+    assert matrix._killers(mutant, ground) == {"events/no_payload"}
 
 
 def test_a_glob_that_means_nothing_is_told() -> None:

@@ -244,6 +244,18 @@ def refused_purge_breaks(engine: Before, call: Call, now: int) -> Call | Answer:
     return engine.mute(call) if call.operation == RAISE_EVENT and engine.counts[call.instance] else call
 
 
+def refused_purge_touches(engine: Before, call: Call, now: int) -> Call | Answer:
+    """
+    A purge that is refused updates the instance.
+    """
+    if call.operation == PURGE:
+        answer = engine.plainly(call, now)
+        if answer.outcome != "accepted":
+            engine.put(call.instance, updated=now)
+        return answer
+    return call
+
+
 def purges_more(engine: Before, call: Call, now: int, *, prefix: bool) -> Call | Answer:
     """
     A purge deletes others as well: those whose ID begins alike, or all that have ended.
@@ -367,6 +379,7 @@ CALLS = {
     "child/unmanaged": changing(unmanaged_children),
     "child/hidden": changing(hidden_children),
     "purge/refused_breaks": changing(refused_purge_breaks),
+    "purge/refused_touches": changing(refused_purge_touches),
     "purge/by_prefix": changing(purges_more, prefix=True),
     "purge/all_ended": changing(purges_more, prefix=False),
     "start/both_win": changing(starts_win),
