@@ -92,6 +92,8 @@ class Operation:
         given = self._given(request)
         call = self._call(given)
         door, statuses = self._door, self._statuses
+        if call.operation in door.features["waits_for_worker"] and not door.pump.connected:
+            await door.pump.staffed()
         before = len(door.engine)
         answer = door.engine.handle(call, door.clock.now())
         deleted = before - len(door.engine)
