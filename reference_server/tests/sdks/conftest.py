@@ -13,15 +13,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from reference_server.tests.sdks import environments
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
 PATIENCE = 120.0
@@ -198,10 +196,12 @@ def serve() -> Iterator[Callable[..., Server]]:
         server.close()
 
 
-@pytest.fixture
-def program(environment: Callable[[str], environments.Environment]) -> Iterator[Callable[..., Program]]:
+Environments = Callable[[str], environments.Environment]
+
+
+def programs(environment: Environments) -> Iterator[Callable[..., Program]]:
     """
-    Runs a program of this folder on an environment's packages; `kind` is Program or a class of it.
+    Runs programs of this folder on an environment's packages; `kind` is Program or a class of it.
     """
     running: list[Program] = []
 
@@ -214,6 +214,42 @@ def program(environment: Callable[[str], environments.Environment]) -> Iterator[
     yield start
     for one in running:
         one.close()
+
+
+@pytest.fixture
+def program(environment: Environments) -> Iterator[Callable[..., Program]]:
+    """
+    Programs that end with the test.
+    """
+    yield from programs(environment)
+
+
+@pytest.fixture(scope="module")
+def lasting_program(environment: Environments) -> Iterator[Callable[..., Program]]:
+    """
+    Programs that end with the module.
+    """
+    yield from programs(environment)
+
+
+@pytest.fixture(scope="module")
+def hosted(environment: Environments, lasting_program: Callable[..., Program]) -> Iterator[Callable[[str], Server]]:
+    """
+    A server that executes nothing itself, with the worker of an environment on it; each pair is started once.
+    """
+    running: dict[str, Server] = {}
+
+    def get(name: str) -> Server:
+        if name not in running:
+            environment(name)
+            running[name] = Server("--no-executor")
+            source = "python_worker.py" if name.startswith("python") else "javascript_worker.mjs"
+            assert lasting_program(name, source, **running[name].variables).line() == {"ok": "ready"}
+        return running[name]
+
+    yield get
+    for server in running.values():
+        server.close()
 
 
 @pytest.fixture

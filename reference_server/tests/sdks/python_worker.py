@@ -50,9 +50,13 @@ def activities(ctx, number):
 
 def falsy(ctx, _):
     values = []
-    for value in (0, "", False, None, [], {}):
+    for value in (0, "", False, [], {}):
         values.append((yield ctx.call_activity(echo, input=value)))
     return values
+
+
+def nothing(ctx, _):
+    return [(yield ctx.call_activity(echo, input=None))]
 
 
 def timer(ctx, value):
@@ -145,6 +149,10 @@ def failing_child(ctx, message):
     yield ctx.call_child_workflow(failing_activity, input=message)
 
 
+def guardian(ctx, names):
+    return (yield ctx.call_child_workflow(events, input=names, instance_id=f"{ctx.instance_id}-child"))
+
+
 def status(ctx, text):
     ctx.set_custom_status(text)
     return (yield ctx.wait_for_external_event("go"))
@@ -152,8 +160,8 @@ def status(ctx, text):
 
 ACTIVITIES = [double, echo, broken, flaky]
 WORKFLOWS = [
-    *(noop, activities, falsy, timer, events, patient, children, fan_out, retries, flaky_child, child_retries),
-    *(exhausted, counts, collects, failing_activity, caught, failing, failing_child, status),
+    *(noop, activities, falsy, nothing, timer, events, patient, children, fan_out, retries, flaky_child),
+    *(child_retries, exhausted, counts, collects, failing_activity, caught, failing, failing_child, guardian, status),
 ]
 
 
