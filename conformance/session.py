@@ -22,7 +22,7 @@ import click
 
 import spec
 
-from . import known, load, target
+from . import known, load, target, worker
 from .case import CLEANING, Facts, sweep
 from .connection import DEADLINE
 from .console import console
@@ -80,6 +80,7 @@ class Options:
     update: bool = False
     out: Path = Path("reports")
     dry_run: bool = False
+    worker: str = ""
     deadline: float = DEADLINE
 
 
@@ -103,6 +104,7 @@ def run(options: Options) -> int:
     )
     expected = _expected(options, chosen)
     addressed(chosen, options.ca)
+    worker.fits(options.worker, chosen)
     _not_empty(planned, options)
     if options.dry_run:
         _tell(planned, chosen)
@@ -173,7 +175,10 @@ class _Session:
         From header to footer.
         """
         try:
-            with target.running(self.target) as started:
+            with (
+                target.running(self.target) as started,
+                worker.working(self.options.worker, started, self._token),
+            ):
                 return self._against(started, emit)
         except KitError as error:
             reason = could_not(error)

@@ -148,7 +148,7 @@ def running(target: Target, *, deadline: float = READY) -> Iterator[Target]:
             told = _ready(process, target, errors, deadline)
             yield replace(target, server=told["server"], grpc=told.get("grpc", target.grpc))
         finally:
-            _stop(process)
+            stop(process)
 
 
 def restart(target: Target, *, deadline: float = READY) -> None:
@@ -198,11 +198,11 @@ def _ready(process: subprocess.Popen[bytes], target: Target, errors: Any, deadli
     if addresses:
         threading.Thread(target=_drain, args=(process.stdout,), daemon=True).start()
         return addresses
-    _stop(process)
+    stop(process)
     said = line.decode("utf-8", "replace").strip()[:200]
-    tail = _tail(errors)
+    lines = tail(errors)
     heard = f"it said {said!r}" if said else f"it ended, or was silent for {deadline:g} s"
-    raise TargetDied(f"target {target.name} did not get ready: {heard}{tail}")
+    raise TargetDied(f"target {target.name} did not get ready: {heard}{lines}")
 
 
 def _addresses(line: bytes, target: Target) -> dict[str, str]:
@@ -224,7 +224,10 @@ def _drain(pipe: Any) -> None:
             pass
 
 
-def _tail(errors: Any) -> str:
+def tail(errors: Any) -> str:
+    """
+    The last lines that a process wrote to a file.
+    """
     errors.seek(0, os.SEEK_END)
     errors.seek(max(0, errors.tell() - 2000))
     lines = errors.read().decode("utf-8", "replace").strip().splitlines()[-8:]
@@ -244,7 +247,10 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> None:
             process.send_signal(number)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """
+    End a process that we started, gently and then not.
+    """
     _signal(process, signal.SIGTERM)
     try:
         process.wait(GRACE)
