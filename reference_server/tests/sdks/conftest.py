@@ -45,7 +45,7 @@ class Program:
     """
 
     def __init__(self, command: list[str], **variables: str) -> None:
-        self._errors = tempfile.TemporaryFile("w+")
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - close() closes it
         ours = {name: value for name, value in os.environ.items() if not name.startswith("DAPR_")}
         self.process = subprocess.Popen(
             command,
@@ -94,7 +94,7 @@ class Program:
         self._errors.close()
 
 
-class Failed(Exception):
+class SdkError(Exception):
     """
     What an SDK raised: its type, what it says, and a code where it has one.
     """
@@ -113,7 +113,7 @@ class Client(Program):
         self.say({"call": name, "with": list(arguments) or named})
         answer = self.line()
         if "error" in answer:
-            raise Failed(answer["error"])
+            raise SdkError(answer["error"])
         return answer["ok"]
 
     def until(self, wanted: Callable[[Any], Any], name: str, *arguments: Any, **named: Any) -> Any:
@@ -172,7 +172,7 @@ def environment() -> Callable[[str], environments.Environment]:
         if name not in made:
             try:
                 made[name] = environments.make(name)
-            except environments.MissingTool as missing:
+            except environments.MissingToolError as missing:
                 pytest.skip(f"{name} is not driven: {missing}")
         return made[name]
 
@@ -252,16 +252,27 @@ def hosted(environment: Environments, lasting_program: Callable[..., Program]) -
         server.close()
 
 
-@pytest.fixture
-def client(program: Callable[..., Any]) -> Callable[..., Client]:
+@pytest.fixture(scope="session")
+def session_program(environment: Environments) -> Iterator[Callable[..., Program]]:
     """
-    A client of an environment's SDK, `dapr` or `workflow`, bound to a server.
+    Programs that end with the session.
     """
+    yield from programs(environment)
 
-    def start(name: str, kind: str, server: Server, **variables: str) -> Client:
-        source = "python_client.py" if name.startswith("python") else "javascript_client.mjs"
-        started: Client = program(name, source, kind, kind=Client, **{**server.variables, **variables})
-        assert started.line() == {"ok": "ready"}
-        return started
 
-    return start
+@pytest.fixture(scope="session")
+def client(session_program: Callable[..., Any]) -> Callable[..., Client]:
+    """
+    Clients by what they are and whom they call, each started once: importing an SDK takes a second.
+    """
+    running: dict[Any, Client] = {}
+
+    def get(name: str, kind: str, server: Server, **variables: str) -> Client:
+        key = (name, kind, server.grpc, *variables.items())
+        if key not in running or running[key].process.poll() is not None:
+            source = "python_client.py" if name.startswith("python") else "javascript_client.mjs"
+            running[key] = session_program(name, source, kind, kind=Client, **{**server.variables, **variables})
+            assert running[key].line() == {"ok": "ready"}
+        return running[key]
+
+    return get

@@ -2,7 +2,7 @@
 Workers of Dapr's Python SDK that are made to be killed: each is a process, forked off this one before it connects.
 
     python python_mortal.py
-    "spawn"       ->  {"born": pid}, then {"pid": ..., "began": "turn"|"activity"} and {"pid": ..., "ended": ...} as it works
+    "spawn"       ->  {"born": pid}, then as it works {"pid": ..., "began": "turn"|"activity"}, {"pid": ..., "ended"}
     {"reap": pid} ->  {"dead": pid} once that process is gone and all it wrote is on the line
 Forked, because importing the SDK takes a second and fifty workers are wanted.
 """

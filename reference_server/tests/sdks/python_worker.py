@@ -49,10 +49,7 @@ def activities(ctx, number):
 
 
 def falsy(ctx, _):
-    values = []
-    for value in (0, "", False, [], {}):
-        values.append((yield ctx.call_activity(echo, input=value)))
-    return values
+    return (yield wf.when_all([ctx.call_activity(echo, input=value) for value in (0, "", False, [], {})]))
 
 
 def nothing(ctx, _):
@@ -66,10 +63,7 @@ def timer(ctx, value):
 
 
 def events(ctx, names):
-    values = []
-    for name in names:
-        values.append((yield ctx.wait_for_external_event(name)))
-    return values
+    return (yield wf.when_all([ctx.wait_for_external_event(name) for name in names]))
 
 
 def patient(ctx, _):

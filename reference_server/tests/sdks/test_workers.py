@@ -61,9 +61,9 @@ Workflows that fail, all given "no luck", with the type and a part of the messag
 """
 
 BUGS: dict[tuple[str, str], Any] = {
-    # an activity's input of None is not handed to the function (python-ext-workflow: the wrapper calls fn(ctx) for None)
+    # the wrapper that WorkflowRuntime.register_activity makes calls fn(ctx) where the input is None
     **{(version, "nothing"): ("FAILED", "missing 1 required positional argument") for version in OLD_PYTHON},
-    # JavaScript takes the input for absent where it is falsy (durabletask: `input ? JSON.stringify(input) : undefined`)
+    # runtime-orchestration-context.js takes a falsy input for none, in callActivity and in callSubOrchestrator
     **{(version, "falsy"): ("COMPLETED", "[null,null,null,[],{}]") for version in JAVASCRIPT},
 }
 """
@@ -178,3 +178,38 @@ def test_resuming_a_running_workflow(hosted: Hosted, worker: str) -> None:
         assert "executionResumed" in properties(ended)["failure.error_message"]
     else:
         assert (ended["runtimeStatus"], properties(ended)["output"]) == ("COMPLETED", "[1]")
+
+
+@pytest.fixture
+def own(serve: Any, program: Any, client: Any) -> Callable[[str, str], Any]:
+    """
+    The client of an SDK, next to a worker of the same SDK, on a server with a token and an executor of its own.
+    """
+
+    def start(name: str, source: str) -> Any:
+        server = serve("--app-id", name, token="secret")
+        assert program(name, source, **server.variables).line() == {"ok": "ready"}
+        return client(name, "workflow", server)
+
+    return start
+
+
+def test_client_and_worker_of_pythons_sdk_meet(own: Callable[[str, str], Any]) -> None:
+    """
+    New instances go to the worker while it is there: the server's executor knows no such workflow.
+    """
+    sdk = own("python-1.19.0", "python_worker.py")
+    name = sdk.call("schedule_new_workflow", workflow="activities", input=5)
+    ended = sdk.call("wait_for_workflow_completion", instance_id=name, timeout_in_seconds=60)
+
+    assert (ended["runtime_status"], ended["serialized_output"]) == ("COMPLETED", "[10, 20]")
+
+
+def test_client_and_worker_of_javascripts_sdk_meet(own: Callable[[str, str], Any]) -> None:
+    """
+    As Python's.
+    """
+    sdk = own("javascript-3.18.0", "javascript_worker.mjs")
+    name = sdk.call("scheduleNewWorkflow", "activities", 5)
+
+    assert sdk.call("waitForWorkflowCompletion", name)["serializedOutput"] == "[10,20]"
