@@ -51,22 +51,24 @@ def journey(ctx, number):
     return total
 
 
-def work():
+def work(parent):
     runtime = wf.WorkflowRuntime()
     runtime.register_activity(square)
     runtime.register_workflow(small)
     runtime.register_workflow(journey)
     runtime.start()
-    while True:
-        time.sleep(3600)
+    while os.getppid() == parent:  # an orphan would hold the pipe open for ever
+        time.sleep(0.2)
+    os._exit(0)
 
 
 for line in sys.stdin:
     asked = json.loads(line)
     if asked == "spawn":
+        parent = os.getpid()
         child = os.fork()
         if child == 0:
-            work()
+            work(parent)
         tell(born=child)
     else:
         os.waitpid(asked["reap"], 0)
