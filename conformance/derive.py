@@ -43,6 +43,14 @@ FOLDER = "cells"
 Step = dict[str, Any]
 
 
+NUMBERED: Step = {
+    "history": INSTANCE,
+    "expect": {"events": {"$some": {"taskScheduled": {"$type": "object"}, "eventId": {"$bind": "number"}}}},
+    "rule": "WF-HIST-001",
+}
+"""A look for the event that a rerun starts from: workers number their tasks each in its own way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """
@@ -130,10 +138,11 @@ def _file(held: Spec, state: str, operation: str, way: tuple[Edge, ...] | None, 
     instance = NOBODY if unused else INSTANCE
     only = machine.operations[operation].surfaces
     steps = [*_control(unused=unused), *_path(machine, state, way, _first(operation), only)]
-    here = state
+    here, known = state, operation == RERUN and machine.states[state].exists and way is not None
+    steps += [NUMBERED] * known
     for _ in range(2):
         after = settled(machine, machine.cell(here, operation))
-        steps += [_asked(held, here, operation, instance), _outcome(instance, moved=after != here)]
+        steps += [_asked(held, here, operation, instance, known=known), _outcome(instance, moved=after != here)]
         here = after
     title = f"{operation} {'after a purge' if purged else f'in {state}'}, twice, does what the table says"
     patient = _patient(machine, state) if way is None and len(only) > 1 else []
@@ -194,11 +203,13 @@ def _elsewhere(machine: Machine, state: str, only: tuple[str, ...]) -> Step:
     }
 
 
-def _asked(held: Spec, state: str, operation: str, instance: str) -> Step:
+def _asked(held: Spec, state: str, operation: str, instance: str, *, known: bool = False) -> Step:
     """
     An operation as its cell says; the client gives a wait up that nothing will end.
     """
     step = _call(operation, instance, None)
+    if known:
+        step[operation] = {**step[operation], "number": "${number}"}
     row = held.replies.get(held.machine.cell(state, operation).reply)
     if row and any(column.get("code") == EXPIRED for column in row.surfaces.values()):
         step[operation] = {"instance": instance, "within": 0.3}

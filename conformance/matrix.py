@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from .plan import Case
 
 DIES, LIVES = "control/dies", "control/lives"
-SURFACE = "http/v1.0"
+SURFACES = ("http/v1.0", "grpc/beta1", "taskhub")
+"""One surface of each kind: what the others of its kind do is the same by the scenarios of versions."""
+
 EVERYTHING = ("hold_pending", "hold_stalled", "restart", "api_token")
 _SERVER = ("{python}", "-P", "-m", "reference_server")
 
@@ -91,16 +93,28 @@ def run(
     chosen = _chosen(listed(), globs)
     contract = Contract(spec.openapi())
     plans = {name: _cases(name, contract, scenarios) for name in {one.profile for one in chosen}}
-    started = target.Target(name="mutants", start=(*_SERVER, *_GALLERY))
+    started = target.Target(name="mutants", start=(*_SERVER, *_GALLERY), grpc=target.TOLD)
     with target.running(started) as ready:
-        ground = Ground(ready.server, contract, spec.load().machine, Tokens(run_token(secrets.choice)), plans)
+        ground = Ground(
+            ready.server, ready.grpc, contract, spec.load().machine, Tokens(run_token(secrets.choice)), plans
+        )
         with ThreadPoolExecutor(jobs) as pool:
             kills = _hunted(chosen, ground, pool, told or (lambda _: None))
     _controlled(kills)
     return Matrix(tuple(sorted(kills, key=lambda one: one.mutant.name)), equivalents(), time.monotonic() - began)
 
 
-_GALLERY = ("--mutant", "every", "--dapr-http-port", "0", "--ready-json", "--log-level", "error")
+_GALLERY = (
+    "--mutant",
+    "every",
+    "--dapr-http-port",
+    "0",
+    "--dapr-grpc-port",
+    "0",
+    "--ready-json",
+    "--log-level",
+    "error",
+)
 
 
 def _hunted(
@@ -133,7 +147,7 @@ def _chosen(mutants: Sequence[Mutant], globs: Sequence[str]) -> list[Mutant]:
     return sorted(everything, key=lambda one: one.name != LIVES)
 
 
-def cases(surfaces: Sequence[str] = (SURFACE,)) -> tuple[Case, ...]:
+def cases(surfaces: Sequence[str] = SURFACES) -> tuple[Case, ...]:
     """
     Every case of some surfaces in the default profile, whatever a server must be capable of for it.
     """
@@ -141,11 +155,11 @@ def cases(surfaces: Sequence[str] = (SURFACE,)) -> tuple[Case, ...]:
 
 
 def _cases(
-    profile: str, contract: Contract, scenarios: Path | None, surfaces: Sequence[str] = (SURFACE,)
+    profile: str, contract: Contract, scenarios: Path | None, surfaces: Sequence[str] = SURFACES
 ) -> tuple[Case, ...]:
     held = spec.load(profile)
     selection = replace(Selection(), surfaces=tuple(surfaces))
-    ports = [name for name in PORTS if any(glob.startswith(name) == (name == HTTP) for glob in surfaces)]
+    ports = [port for port in PORTS if any((HTTP in glob) == (port == HTTP) for glob in surfaces)]
     return plan(load.scenarios(scenarios), held, contract, selection, EVERYTHING, ports=ports).cases
 
 

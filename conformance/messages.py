@@ -60,10 +60,14 @@ def shown(message: Message) -> tuple[str, list[str]]:
     return text, found
 
 
+def _whole(message: Message) -> Any:
+    return json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
+
+
 def plain(value: Any) -> Any:
     """
     What stands at a place, as JSON has it.
     """
     if isinstance(value, list):
-        return [json_format.MessageToDict(one) if isinstance(one, Message) else one for one in value]
+        return [_whole(one) if isinstance(one, Message) else one for one in value]
     return value

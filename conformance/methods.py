@@ -211,5 +211,5 @@ def _demanded() -> tuple[str, ...]:
     return tuple(spec.openapi()["components"]["schemas"]["Workflow"]["required"])
 
 
-WORDS = ("at", "size", "token", "number", "recursive", "overwrite", "payloads")
+WORDS = ("at", "app", "size", "token", "number", "recursive", "overwrite", "payloads", "child")
 """Words of spec/grpc.yaml that a step may say as they are."""

@@ -100,8 +100,8 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         remote = pump.workers = Remote(
             engine, clock, ids, pump=pump, statuses=Statuses(loaded, SURFACE), dropped=dropped
         )
-        own = methods(loaded, lambda: {**about, "workers": pump.connected}, **parts)
-        handlers = {**own, **remote.handlers(), **others}
+        own = methods(loaded, lambda: {**about, "workers": pump.connected}, fault.forms(spec.grpc()), **parts)
+        handlers = fault.calls({**own, **remote.handlers(), **others})
         return Services(handlers, Statuses(loaded, next(iter(spec.grpc()))), settings.token)
 
     return Server(fault.wire(application(surface, loaded)), engine, pump, waiting, services)

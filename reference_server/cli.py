@@ -78,16 +78,19 @@ def _told(chosen: argparse.Namespace, profile: str, http: list[str], grpc: list[
 
 
 def _built(chosen: argparse.Namespace, settings: Settings) -> tuple[ASGIApp, Driver, Port | None]:
+    from .over_grpc import Calls, Port  # noqa: PLC0415 - gRPC is for those who serve it
+
+    def opened(services: Any) -> Port:
+        addresses = chosen.dapr_listen_addresses.split(",")
+        return Port(services, addresses, chosen.dapr_grpc_port, settings.max_body)
+
     if chosen.mutant == EVERY:
         from .gallery import Gallery  # noqa: PLC0415 - only for those who ask for mutants
 
         gallery = Gallery(settings)
-        return gallery, gallery, None
-    from .over_grpc import Port  # noqa: PLC0415 - gRPC is for those who serve it
-
+        return gallery, gallery, opened(Calls(gallery.call))
     server = build(settings)
-    addresses = chosen.dapr_listen_addresses.split(",")
-    return server.app, server.pump, Port(server.services({}), addresses, chosen.dapr_grpc_port, settings.max_body)
+    return server.app, server.pump, opened(server.services({}))
 
 
 def _list() -> int:

@@ -43,7 +43,19 @@ from .instance import (
     Timer,
     Turn,
 )
-from .life import again, bounded, child_id, committed, due, ended, renewed, stalled, terminated_alone
+from .life import (
+    activity_of,
+    again,
+    bounded,
+    child_id,
+    committed,
+    due,
+    ended,
+    renewed,
+    stalled,
+    terminated_alone,
+    turn_of,
+)
 from .turns import course
 
 if TYPE_CHECKING:
@@ -143,14 +155,15 @@ class Engine:
             activity = self._activities.popleft()
             if self.awaits(activity):
                 work.append(activity)
-        while len(work) < limit:
-            key = self._agenda.pop(now)
-            if key is None:
-                break
-            if isinstance(key, str):
-                work.append(self._turn(self._instances[key], executor, now))
-            else:
+        while len(work) < limit and (key := self._agenda.pop(now)) is not None:
+            if isinstance(key, tuple):
                 self._fire(*key, now)
+                continue
+            instance = self._instances[key]
+            if instance.created is None and instance.executor != executor:
+                instance = self._instances[key] = instance._replace(executor=executor)
+            turn = self._turns[key] = turn_of(instance, now)
+            work.append(turn)
         return work
 
     def awaits(self, work: Turn | Activity) -> bool:
@@ -218,20 +231,6 @@ class Engine:
                 kind, now, activity.task, activity.name, result.data, failure=result.failure, wire=result.wire
             )
             self._deliver(self._instances[activity.instance], event, now)
-
-    def _turn(self, instance: Instance, executor: str, now: int) -> Turn:
-        if instance.created is None and instance.executor != executor:
-            instance = self._instances[instance.id] = instance._replace(executor=executor)
-        turn = self._turns[instance.id] = Turn(
-            instance.id,
-            instance.history,
-            instance.inbox,
-            now,
-            instance.executor,
-            instance.generation,
-            instance.parent,
-        )
-        return turn
 
     def _cell(self, state: str, operation: str, instance: Instance | None, *, alone: bool = False) -> Cell:
         cell = self._machine.table[state][operation]
@@ -378,10 +377,7 @@ class Engine:
                 self.handle(action.call, now)
 
     def _schedule(self, instance: Instance, action: Schedule, *, awaited: bool) -> None:
-        generation, executor = instance.generation, instance.executor
-        self._activities.append(
-            Activity(instance.id, generation, action.task, action.name, action.data, executor, awaited, action.wire)
-        )
+        self._activities.append(activity_of(instance, action, awaited=awaited))
 
     def _spawn(self, parent: Instance, action: Child, now: int) -> None:
         name = child_id(parent, action)

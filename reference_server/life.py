@@ -22,6 +22,7 @@ from .instance import (
     TERMINATE,
     TIMER_CREATED,
     TURN,
+    Activity,
     Cancel,
     Child,
     Detached,
@@ -31,14 +32,33 @@ from .instance import (
     Instance,
     Schedule,
     Timer,
+    Turn,
 )
 
 if TYPE_CHECKING:
-    from .instance import Action, Decision, Turn
+    from .instance import Action, Decision
     from .turns import Course
 
 TIGHT_LOOP_LIMIT = 20
 """Generations in a row that never wait (durabletask-go backend/orchestration.go:38)."""
+
+
+def turn_of(instance: Instance, now: int) -> Turn:
+    """
+    The turn that an instance takes now.
+    """
+    generation, executor = instance.generation, instance.executor
+    return Turn(instance.id, instance.history, instance.inbox, now, executor, generation, instance.parent)
+
+
+def activity_of(instance: Instance, action: Schedule, *, awaited: bool) -> Activity:
+    """
+    The activity that an action asks for.
+    """
+    generation, executor = instance.generation, instance.executor
+    return Activity(
+        instance.id, generation, action.task, action.name, action.data, executor, awaited=awaited, wire=action.wire
+    )
 
 
 def bounded(instance: Instance, ending: Ending | None) -> Ending | None:
@@ -66,10 +86,10 @@ def committed(instance: Instance, turn: Turn, decision: Decision, state: str, no
         instance.generation,
         instance.input,
         instance.parent,
-        history=(*instance.history, Event(TURN, turn.now, wire=decision.wire), *turn.events, *made),
-        inbox=instance.inbox[len(turn.events) :],
-        created=turn.events[0].time if instance.created is None else instance.created,
-        updated=last if instance.updated is None else max(last, instance.updated),
+        (*instance.history, Event(TURN, turn.now, wire=decision.wire), *turn.events, *made),
+        instance.inbox[len(turn.events) :],
+        turn.events[0].time if instance.created is None else instance.created,
+        last if instance.updated is None else max(last, instance.updated),
         status=decision.status,
         children=instance.children,
         executor=instance.executor,

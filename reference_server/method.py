@@ -15,7 +15,7 @@ from spec.places import reader, writer
 
 from . import views
 from .checks import parameters
-from .instance import Call
+from .instance import START, Call
 from .times import nanoseconds
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ class Operation:
         given = self._given(request)
         call = self._call(given)
         door, statuses = self._door, self._statuses
+        if call.operation in door.features["waits_for_worker"] and not door.pump.connected:
+            await door.pump.staffed()
         before = len(door.engine)
         answer = door.engine.handle(call, door.clock.now())
         deleted = before - len(door.engine)
@@ -152,10 +154,12 @@ class Operation:
         if instance is None or not instance.inbox:
             return
         event, name = instance.inbox[-1], instance.id
+        starts = self._form.operation == START  # over once it is no longer pending, also where its turn got stuck
 
         def taken() -> bool:
             current = engine.instance(name)
-            return current is None or not any(one is event for one in current.inbox)
+            begun = current is None or (starts and current.state != instance.state)
+            return begun or not any(one is event for one in (current.inbox if current else ()))
 
         await self._door.waiting.until(name, taken)
 

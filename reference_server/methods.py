@@ -23,14 +23,16 @@ if TYPE_CHECKING:
     Unary = Callable[[bytes], Awaitable[bytes]]
 
 
-def methods(loaded: spec.Spec, metadata: Callable[[], Mapping[str, Any]], **parts: Any) -> dict[str, Unary]:
+def methods(
+    loaded: spec.Spec, metadata: Callable[[], Mapping[str, Any]], surfaces: Mapping[str, Surface], **parts: Any
+) -> dict[str, Unary]:
     """
-    The methods of all surfaces.
+    The methods of some surfaces.
 
     `parts` are those of a Door; `metadata` gives the words of what a sidecar says of itself.
     """
     found: dict[str, Unary] = {}
-    for surface in spec.grpc().values():
+    for surface in surfaces.values():
         door = Door(loaded, surface, Statuses(loaded, surface.name), **parts)
         found.update(_operations(door))
         found.update(records(door))

@@ -72,6 +72,21 @@ class Services(grpc.GenericRpcHandler):
         return hmac.compare_digest(given.encode() if isinstance(given, str) else given, self._token)
 
 
+class Calls(grpc.GenericRpcHandler):
+    """
+    Methods that somebody finds for each call, or None.
+    """
+
+    def __init__(self, find: Callable[[Any], grpc.RpcMethodHandler[Any, Any] | None]) -> None:
+        self._find = find
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """
+        The method of a call, or None for one that is not there.
+        """
+        return self._find(handler_call_details)
+
+
 class Port:
     """
     One gRPC server: closed, until it is opened on a running loop.

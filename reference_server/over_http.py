@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from starlette.routing import Router
 
 from .answers import encoded, response
-from .bodies import Gone, TooLarge, linger, read
+from .bodies import Gone, TooLarge, linger, present, read
 from .checks import OPAQUE, malformed, parameters
 from .instance import Call
 from .paths import decoded, is_text, queried
@@ -149,6 +149,7 @@ class _Operation:
     def __init__(self, surface: Surface, loaded: Spec, operation: Mapping[str, Any]) -> None:
         self._surface = surface
         self._name: str = operation["x-operation"]
+        self._waits = self._name in loaded.profile.features["waits_for_worker"]
         self._opaque = operation["x-body"] == OPAQUE
         self._not_text = f"{self._name}.not_utf8"
         found = parameters(loaded.openapi, operation, loaded.profile.name)
@@ -161,6 +162,8 @@ class _Operation:
         surface = self._surface
         try:
             body = await read(receive, surface.max_body)
+            if self._waits and not surface.pump.connected:
+                await present(receive, surface.pump.staffed())
             answer = self._answer(scope, body)
         except Gone:
             return

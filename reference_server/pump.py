@@ -7,14 +7,13 @@ Rule 2: an instance gets its executor when it takes its first turn: the workers,
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
 from .instance import FAIL, Decision, Ending, Failure, Result, Turn
 
 if TYPE_CHECKING:
-    import asyncio
-
     from .engine import Engine
     from .instance import Activity
     from .ports import Clock, Executor, Workers
@@ -34,10 +33,11 @@ class Pump:
     The driver of one engine on one event loop. Without an executor in here everything waits for workers.
     """
 
-    __slots__ = ("_clock", "_due", "_engine", "_executor", "_handle", "_loop", "workers")
+    __slots__ = ("_clock", "_due", "_engine", "_executor", "_handle", "_loop", "_waits", "workers")
 
     def __init__(self, engine: Engine, executor: Executor | None, clock: Clock) -> None:
         self._engine, self._executor, self._clock = engine, executor, clock
+        self._waits: set[asyncio.Future[None]] = set()
         self.workers: Workers | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handle: asyncio.Handle | None = None
@@ -50,6 +50,27 @@ class Pump:
         """
         here = self._executor.workers if self._executor is not None else 0
         return here + (len(self.workers) if self.workers is not None else 0)
+
+    async def staffed(self) -> None:
+        """
+        Wait until there is a worker.
+        """
+        while not self.connected:
+            future = asyncio.get_running_loop().create_future()
+            self._waits.add(future)
+            try:
+                await future
+            finally:
+                self._waits.discard(future)
+
+    def welcome(self) -> None:
+        """
+        A worker has come: whoever waits for one goes on.
+        """
+        for future in self._waits:
+            if not future.done():
+                future.set_result(None)
+        self.poke()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """

@@ -106,7 +106,7 @@ class Remote:
         _log.info("a worker has come; %d now", len(self))
         self._engine.revive(self._clock.now())
         self._hand_out()
-        self._pump.poke()
+        self._pump.welcome()
         try:
             async for item in stream.items():
                 yield item

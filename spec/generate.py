@@ -232,7 +232,11 @@ def _profile(base: Spec, other: Spec) -> Iterator[str]:
 
 
 def _features(features: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} {_yes(bool(value))}" for name, value in features.items())
+    return ", ".join(f"{name} {_feature(value)}" for name, value in features.items())
+
+
+def _feature(value: object) -> str:
+    return " ".join(value) or "none" if isinstance(value, list) else _yes(bool(value))
 
 
 def _claim(claim: Claim) -> list[str]:

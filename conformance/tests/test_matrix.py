@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import pytest
 
-from conformance import killed, kills, matrix, mutants, nulls
+from conformance import killed, kills, matrix, mutants, nulls, voids
 from conformance.errors import CannotRun, UsageError
 from conformance.hunt import Kill, order
 from conformance.matrix import Matrix
 from conformance.mutants import Mutant
+from conformance.target import Target
 
 SAMPLE = ("cell/RUNNING.pause/reply", "field/runtimeStatus/missing", "event/lost")
 
@@ -97,7 +98,16 @@ def test_a_null_server_passes_no_case(kind: str) -> None:
     """
     A server that does nothing, in whatever way, passes nothing at all.
     """
-    assert nulls.passed(kind, matrix.cases()) == []
+    assert nulls.passed(kind, matrix.cases(("http/v1.0",))) == []
+
+
+@pytest.mark.parametrize("kind", voids.KINDS)
+def test_a_grpc_server_that_does_nothing_passes_no_case(kind: str) -> None:
+    """
+    Nor does its twin over gRPC, on any of its surfaces.
+    """
+    with voids.serving(kind) as address:
+        assert nulls.none_of(Target("null", grpc=address), matrix.cases(("grpc", "taskhub"))) == []
 
 
 def test_a_page_that_differs_fails_the_check(tmp_path: object) -> None:

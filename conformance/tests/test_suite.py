@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import spec
-from conformance import checks, load, record
+from conformance import checks, load, plan, record
 from conformance.contract import Contract
 from conformance.wants import Fields, Outcome
 
@@ -156,3 +158,18 @@ def test_every_case_has_an_accepted_step() -> None:
     ]
 
     assert not without
+
+
+def test_the_readme_says_how_many_cases_each_surface_has() -> None:
+    """
+    In the default profile, those included that need a target to be capable of something.
+    """
+    everything = ("hold_pending", "hold_stalled", "restart", "api_token")
+    loaded = spec.load()
+    planned = plan.plan(load.scenarios(None), loaded, Contract(loaded.openapi), plan.Selection(), everything)
+    counted = Counter(case.surface.name for case in planned.cases)
+    told = re.findall(
+        r"^\| `([a-z0-9./-]+)` \| (\d+) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+
+    assert {name: int(count) for name, count in told} == dict(counted)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import spec
 
-from . import cells, fields, rows
+from . import cells, fields, forms, rows
 from .calls import CALLS
 from .lives import LIVES
 from .mutant import Fault, Mutant, with_cell
@@ -30,7 +30,7 @@ def catalogue() -> Mapping[str, Mutant]:
     Every mutant whose rules are not all excluded.
     """
     loaded = spec.load()
-    made = (*cells.mutants(loaded), *rows.mutants(loaded), *fields.mutants(), *_listed())
+    made = (*cells.mutants(loaded), *rows.mutants(loaded), *fields.mutants(), *forms.mutants(), *_listed())
     kept: dict[str, Mutant] = {}
     for mutant in made:
         rules = tuple(rule for rule in mutant.rules if not loaded.rules[rule].excluded)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import spec
 from reference_server.instance import GET
 
 from .engines import Changing, Ignoring
@@ -19,16 +20,18 @@ if TYPE_CHECKING:
 
     from spec import Cell, Spec
 
-SURFACE = "http"
+
+WAITS = "DEADLINE_EXCEEDED"
+FIRST = spec.SURFACES[0]
 
 
 def mutants(loaded: Spec) -> Iterator[Mutant]:
     """
     Everything that can be wrong with a cell.
     """
-    offered = {*loaded.machine.offered(SURFACE), *loaded.machine.happenings}
+    beyond = {name for surface in spec.grpc().values() for name, form in surface.forms.items() if form.beyond}
     for cell, condition in every_cell(loaded):
-        if cell.event not in offered:
+        if cell.event in beyond:
             continue
         label = f"cell/{cell.state}.{cell.event}" + (f".{condition}" if condition else "")
         if cell.event in loaded.machine.operations:
@@ -44,7 +47,7 @@ def accepts(loaded: Spec, cell: Cell) -> bool:
 
 
 def _replies(loaded: Spec, cell: Cell, condition: str, label: str) -> Iterator[Mutant]:
-    rules = (cell.reply_rule,)
+    rules: tuple[str, ...] = (cell.reply_rule,)
     refusals = _refusals(loaded, cell.event)
     if accepts(loaded, cell):
         change = with_cell(cell.state, cell.event, condition, acts=refusals[0])
@@ -56,10 +59,13 @@ def _replies(loaded: Spec, cell: Cell, condition: str, label: str) -> Iterator[M
     row = next(one.acts for one, _ in every_cell(loaded) if one.event == cell.event and accepts(loaded, one))
     change = with_cell(cell.state, cell.event, condition, acts=row)
     quiet = partial(Ignoring, cell=(cell.state, cell.event, condition))
-    yield Mutant(f"{label}/reply", rules, f"answers {row}, and does nothing", Fault(data=change, engine=quiet))
     held = loaded.replies[cell.acts]
+    shows = row == loaded.machine.cell(cell.state, GET).acts or not loaded.machine.states[cell.state].exists
+    if shows and cell.event not in loaded.machine.offered(FIRST):
+        rules = (*rules, held.rule)  # an answer without an instance refuses too, but not as it should
+    yield Mutant(f"{label}/reply", rules, f"answers {row}, and does nothing", Fault(data=change, engine=quiet))
     for name in refusals:
-        if _shape(loaded, name) != _shape(loaded, cell.acts):
+        if _shape(loaded, name, cell.event) != _shape(loaded, cell.acts, cell.event):
             change = with_cell(cell.state, cell.event, condition, acts=name)
             yield Mutant(f"{label}/row-{name}", (held.rule,), f"is refused as {name}", Fault(data=change))
 
@@ -67,13 +73,23 @@ def _replies(loaded: Spec, cell: Cell, condition: str, label: str) -> Iterator[M
 def _settlings(loaded: Spec, cell: Cell, condition: str, label: str) -> Iterator[Mutant]:
     if not cell.settles:
         return
+    rules: tuple[str, ...] = (cell.settles_rule,)
+    if _waits(loaded, cell.acts):
+        rules = (*rules, cell.reply_rule)  # what it waits for has come about
     for state in loaded.machine.states:
         if state not in cell.settles:
             change = with_cell(cell.state, cell.event, condition, settles=(state,))
             fault = Fault(data=change)
             if cell.event == GET and loaded.machine.states[cell.state].exists:
                 fault = Fault(engine=partial(Changing, before=cell.state, after=state))
-            yield Mutant(f"{label}/settles-{state}", (cell.settles_rule,), f"leads to {state}", fault)
+            yield Mutant(f"{label}/settles-{state}", rules, f"leads to {state}", fault)
+
+
+def _waits(loaded: Spec, row: str) -> bool:
+    """
+    Whether a row says that nothing answers.
+    """
+    return row in loaded.replies and any(one.get("code") == WAITS for one in loaded.replies[row].surfaces.values())
 
 
 def _refusals(loaded: Spec, operation: str) -> list[str]:
@@ -84,6 +100,10 @@ def _refusals(loaded: Spec, operation: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _shape(loaded: Spec, row: str) -> tuple[object, object]:
-    column = loaded.replies[row].surfaces[SURFACE]
-    return column["status"], column["errorCode"]
+def _shape(loaded: Spec, row: str, operation: str) -> list[tuple[object, ...]]:
+    """
+    What a client sees of a refusal, on each surface that has the operation.
+    """
+    offered = loaded.machine.operations[operation].surfaces
+    columns = [loaded.replies[row].surfaces.get(surface, {}) for surface in offered]
+    return [(column.get("status"), column.get("errorCode"), column.get("code")) for column in columns]

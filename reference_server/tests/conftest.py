@@ -213,6 +213,8 @@ class Talk:
 
     server: assembly.Server
     channel: grpc.aio.Channel
+    place: str
+    running: list[Any] = field(default_factory=list)
 
     async def bytes(self, path: str, request: bytes, **given: Any) -> Any:
         try:
@@ -235,7 +237,7 @@ async def _talking(others: Any = None, **settings: Any) -> AsyncIterator[Talk]:
     server.pump.start(asyncio.get_running_loop())
     try:
         async with grpc.aio.insecure_channel(port.places[0]) as channel:
-            yield Talk(server, channel)
+            yield Talk(server, channel, port.places[0])
     finally:
         server.pump.stop()
         await port.close()

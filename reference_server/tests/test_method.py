@@ -55,7 +55,7 @@ def every(world: Any) -> dict[str, Any]:
     server = world.server
     loaded = assembly.acting(spec.load(world.settings.profile))
     parts = {"engine": server.engine, "pump": server.pump, "clock": world.clock, "waiting": server.waiting}
-    return methods(loaded, dict, ids=assembly.RandomIds(), **parts)
+    return methods(loaded, dict, spec.grpc(), ids=assembly.RandomIds(), **parts)
 
 
 async def answered(world: Any, handle: Any, request: bytes) -> Any:

@@ -717,3 +717,71 @@ def test_a_client_may_go_at_any_moment(talking: Any, seed: int) -> None:
         ]
 
     told(talking, story)
+
+
+def test_a_start_waits_for_a_worker(talking: Any) -> None:
+    """
+    With no worker and no executor of its own the server answers no start, over either service, and keeps nothing of
+    one whose client has left; the first worker lets the others go on.
+    """
+
+    async def story(talk: Any, worker: Worker) -> None:
+        await worker.leave()
+        calls = [
+            asyncio.ensure_future(talk.call("StartInstance", instanceId="a", name="W")),
+            asyncio.ensure_future(talk.call("StartWorkflowBeta1", instance_id="b", workflow_name="W")),
+            asyncio.ensure_future(talk.call("StartWorkflowBeta1", instance_id="c", workflow_name="W")),
+        ]
+        await until(lambda: len(talk.server.pump._waits) == 3)
+        calls.pop().cancel()
+        await until(lambda: len(talk.server.pump._waits) == 2)
+        assert (len(talk.server.engine), [call.done() for call in calls]) == (0, [False, False])
+        assert not (await talk.call("GetInstance", instanceId="a")).exists
+        other = Worker(talk)
+        for _ in calls:
+            await other.decide(await other.item(), done())
+        assert ((await calls[0]).instanceId, (await calls[1]).instance_id) == ("a", "b")
+        assert (len(talk.server.engine), len(talk.server.pump._waits)) == (2, 0)
+        await other.leave()
+
+    told(talking, story)
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_start_over_http_waits_for_a_worker(talking: Any, stays: bool) -> None:  # noqa: FBT001 - a row
+    """
+    It is answered once there is one; a client that leaves before has started nothing.
+    """
+
+    async def whole() -> None:
+        async with talking(executor=False) as talk:
+            sent: list[Any] = []
+            left = asyncio.Event()
+            messages = [{"type": "http.request", "body": b""}]
+
+            async def receive() -> Any:
+                if messages:
+                    return messages.pop()
+                await left.wait()
+                return {"type": "http.disconnect"}
+
+            async def send(message: Any) -> None:
+                sent.append(message)
+
+            path = b"/v1.0/workflows/dapr/W/start"
+            scope = {"type": "http", "method": "POST", "path": path.decode(), "raw_path": path, "root_path": ""}
+            scope |= {"query_string": b"instanceID=a", "headers": []}
+            asked = asyncio.ensure_future(talk.server.app(scope, receive, send))
+            await until(lambda: len(talk.server.pump._waits) == 1)
+            if stays:
+                worker = Worker(talk)
+                await worker.decide(await worker.item(), done())
+                await asked
+                await worker.leave()
+            else:
+                left.set()
+                await asked
+            assert [message.get("status") for message in sent][:1] == ([202] if stays else [])
+            assert (len(talk.server.engine), len(talk.server.pump._waits)) == (int(stays), 0)
+
+    asyncio.run(whole())

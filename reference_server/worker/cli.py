@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"reference_server.worker: {error}\n")
         return _USAGE
     logging.basicConfig(level=chosen.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    host = Host(chosen.grpc, BuiltIn(spec.workflows()["instructions"]), os.environ.get("DAPR_API_TOKEN", ""))
+    executor = BuiltIn(spec.workflows()["instructions"])
+    host = Host(chosen.grpc, executor, os.environ.get("DAPR_API_TOKEN", ""), chosen.delay / 1000)
     asyncio.run(_work(host, until_eof=chosen.until_eof))
     return 0
 
@@ -78,9 +79,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--grpc", type=_place, required=True, metavar="HOST:PORT", help="the gRPC port of the sidecar")
+    add("--delay", type=_milliseconds, default=0, metavar="MS", help="how long each item takes (%(default)s)")
     add("--until-eof", action="store_true", help="end when stdin does")
     add("--log-level", choices=["debug", "info", "warning", "error"], default="info", help="(%(default)s)")
     return parser
+
+
+def _milliseconds(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: a number of milliseconds is expected")
+    return int(text)
 
 
 def _place(text: str) -> str:

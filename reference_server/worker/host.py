@@ -42,11 +42,12 @@ _log = logging.getLogger("reference_server.worker")
 
 class Host:
     """
-    One worker: an executor, and the sidecar at `place` that it works for.
+    One worker: an executor, and the sidecar at `place` that it works for. `delay` is how long each item takes, in
+    seconds.
     """
 
-    def __init__(self, place: str, executor: Executor, token: str = "") -> None:
-        self._place, self._executor = place, executor
+    def __init__(self, place: str, executor: Executor, token: str = "", delay: float = 0) -> None:
+        self._place, self._executor, self._delay = place, executor, delay
         self._metadata = ((TOKEN, token),) if token else ()
         self._methods = wire.services()[SERVICE]
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,6 +91,8 @@ class Host:
 
     async def _answer(self, channel: grpc.aio.Channel, item: Any) -> None:
         kind = item.WhichOneof("request")
+        if self._delay:
+            await asyncio.sleep(self._delay)
         try:
             if kind == "workflowRequest":
                 await self._call(channel, "CompleteOrchestratorTask", self._turn(item))
