@@ -13,15 +13,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from reference_server.tests.sdks import environments
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
 PATIENCE = 120.0
@@ -47,7 +45,7 @@ class Program:
     """
 
     def __init__(self, command: list[str], **variables: str) -> None:
-        self._errors = tempfile.TemporaryFile("w+")
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - close() closes it
         ours = {name: value for name, value in os.environ.items() if not name.startswith("DAPR_")}
         self.process = subprocess.Popen(
             command,
@@ -96,7 +94,7 @@ class Program:
         self._errors.close()
 
 
-class Failed(Exception):
+class SdkError(Exception):
     """
     What an SDK raised: its type, what it says, and a code where it has one.
     """
@@ -115,7 +113,7 @@ class Client(Program):
         self.say({"call": name, "with": list(arguments) or named})
         answer = self.line()
         if "error" in answer:
-            raise Failed(answer["error"])
+            raise SdkError(answer["error"])
         return answer["ok"]
 
     def until(self, wanted: Callable[[Any], Any], name: str, *arguments: Any, **named: Any) -> Any:
@@ -174,7 +172,7 @@ def environment() -> Callable[[str], environments.Environment]:
         if name not in made:
             try:
                 made[name] = environments.make(name)
-            except environments.MissingTool as missing:
+            except environments.MissingToolError as missing:
                 pytest.skip(f"{name} is not driven: {missing}")
         return made[name]
 
@@ -198,10 +196,12 @@ def serve() -> Iterator[Callable[..., Server]]:
         server.close()
 
 
-@pytest.fixture
-def program(environment: Callable[[str], environments.Environment]) -> Iterator[Callable[..., Program]]:
+Environments = Callable[[str], environments.Environment]
+
+
+def programs(environment: Environments) -> Iterator[Callable[..., Program]]:
     """
-    Runs a program of this folder on an environment's packages; `kind` is Program or a class of it.
+    Runs programs of this folder on an environment's packages; `kind` is Program or a class of it.
     """
     running: list[Program] = []
 
@@ -217,15 +217,62 @@ def program(environment: Callable[[str], environments.Environment]) -> Iterator[
 
 
 @pytest.fixture
-def client(program: Callable[..., Any]) -> Callable[..., Client]:
+def program(environment: Environments) -> Iterator[Callable[..., Program]]:
     """
-    A client of an environment's SDK, `dapr` or `workflow`, bound to a server.
+    Programs that end with the test.
     """
+    yield from programs(environment)
 
-    def start(name: str, kind: str, server: Server, **variables: str) -> Client:
-        source = "python_client.py" if name.startswith("python") else "javascript_client.mjs"
-        started: Client = program(name, source, kind, kind=Client, **{**server.variables, **variables})
-        assert started.line() == {"ok": "ready"}
-        return started
 
-    return start
+@pytest.fixture(scope="module")
+def lasting_program(environment: Environments) -> Iterator[Callable[..., Program]]:
+    """
+    Programs that end with the module.
+    """
+    yield from programs(environment)
+
+
+@pytest.fixture(scope="module")
+def hosted(environment: Environments, lasting_program: Callable[..., Program]) -> Iterator[Callable[[str], Server]]:
+    """
+    A server that executes nothing itself, with the worker of an environment on it; each pair is started once.
+    """
+    running: dict[str, Server] = {}
+
+    def get(name: str) -> Server:
+        if name not in running:
+            environment(name)
+            running[name] = Server("--no-executor")
+            source = "python_worker.py" if name.startswith("python") else "javascript_worker.mjs"
+            assert lasting_program(name, source, **running[name].variables).line() == {"ok": "ready"}
+        return running[name]
+
+    yield get
+    for server in running.values():
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def session_program(environment: Environments) -> Iterator[Callable[..., Program]]:
+    """
+    Programs that end with the session.
+    """
+    yield from programs(environment)
+
+
+@pytest.fixture(scope="session")
+def client(session_program: Callable[..., Any]) -> Callable[..., Client]:
+    """
+    Clients by what they are and whom they call, each started once: importing an SDK takes a second.
+    """
+    running: dict[Any, Client] = {}
+
+    def get(name: str, kind: str, server: Server, **variables: str) -> Client:
+        key = (name, kind, server.grpc, *variables.items())
+        if key not in running or running[key].process.poll() is not None:
+            source = "python_client.py" if name.startswith("python") else "javascript_client.mjs"
+            running[key] = session_program(name, source, kind, kind=Client, **{**server.variables, **variables})
+            assert running[key].line() == {"ok": "ready"}
+        return running[key]
+
+    return get

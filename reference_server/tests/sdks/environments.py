@@ -30,13 +30,13 @@ VARIABLE = "WORKFLOW_CONFORMANCE_CACHE"
 INSTALL_SECONDS = 900
 
 
-class MissingTool(Exception):
+class MissingToolError(Exception):
     """
     A program is not on the PATH, without which the environment cannot be made.
     """
 
 
-class InstallFailed(Exception):
+class InstallError(Exception):
     """
     The tool that makes an environment failed; the text is its command and all it wrote.
     """
@@ -80,7 +80,7 @@ def cache() -> Path:
 
 def make(name: str, wanted: dict[str, Any] | None = None) -> Environment:
     """
-    The environment of that name, installed if it is not there yet. Raises MissingTool or InstallFailed.
+    The environment of that name, installed if it is not there yet. Raises MissingToolError or InstallError.
     """
     wanted = pins()[name] if wanted is None else wanted
     installed = [*wanted.get("python", ()), *wanted.get("npm", ()), *(_dependencies() if "project" in wanted else ())]
@@ -122,7 +122,7 @@ def _npm(folder: Path, packages: Sequence[str]) -> None:
 def _tool(name: str) -> str:
     found = shutil.which(name)
     if found is None:
-        raise MissingTool(f"{name} is not on the PATH; install Node.js 18 or newer to drive Dapr's JavaScript SDK")
+        raise MissingToolError(f"{name} is not on the PATH; install Node.js 18 or newer to drive Dapr's JavaScript SDK")
     return found
 
 
@@ -132,9 +132,9 @@ def _run(command: list[str]) -> None:
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=INSTALL_SECONDS
         )
     except subprocess.TimeoutExpired as late:
-        raise InstallFailed(f"{' '.join(command)}\nis not done after {late.timeout:g} s:\n{late.output}") from late
+        raise InstallError(f"{' '.join(command)}\nis not done after {late.timeout:g} s:\n{late.output}") from late
     if done.returncode != 0:
-        raise InstallFailed(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout}")
+        raise InstallError(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout}")
 
 
 @contextmanager

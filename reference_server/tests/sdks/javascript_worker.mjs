@@ -38,8 +38,11 @@ const flows = {
   },
   falsy: async function* (ctx) {
     const values = [];
-    for (const value of [0, "", false, null, [], {}]) values.push((yield ctx.callActivity("echo", value)) ?? null);
+    for (const value of [0, "", false, [], {}]) values.push((yield ctx.callActivity("echo", value)) ?? null);
     return values;
+  },
+  nothing: async function* (ctx) {
+    return [(yield ctx.callActivity("echo", null)) ?? null];
   },
   timer: async function* (ctx) {
     const before = ctx.getCurrentUtcDateTime().getTime();
@@ -115,6 +118,9 @@ const flows = {
   },
   failing_child: async function* (ctx, message) {
     yield ctx.callChildWorkflow("failing_activity", message);
+  },
+  guardian: async function* (ctx, names) {
+    return yield ctx.callChildWorkflow("events", names, `${ctx.getWorkflowInstanceId()}-child`);
   },
   status: async function* (ctx, text) {
     ctx.setCustomStatus(text);

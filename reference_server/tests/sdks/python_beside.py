@@ -1,5 +1,5 @@
 """
-This project's server and a published SDK in one process: both are imported, and the SDK's client is served.
+The server and a published SDK in one process: both are imported, and the SDK's client is served.
 
     python python_beside.py dapr|durabletask server|sdk
 The second word says which is imported first. Prints what the SDK saw of one ConformanceEcho.

@@ -10,7 +10,7 @@ that JSON has no words for are objects: {"$bytes": text}, {"$time": seconds from
 
 import json
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 
 def main():
@@ -40,7 +40,7 @@ def argument(found):
         case {"$bytes": text}:
             return text.encode()
         case {"$time": seconds}:
-            return datetime.now(timezone.utc).replace(tzinfo=None) + timedelta(seconds=seconds)
+            return datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=seconds)
         case {"$workflow": name}:
             return named(name)
     return found

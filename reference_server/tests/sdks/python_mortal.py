@@ -2,7 +2,7 @@
 Workers of Dapr's Python SDK that are made to be killed: each is a process, forked off this one before it connects.
 
     python python_mortal.py
-    "spawn"       ->  {"born": pid}, then {"pid": ..., "began": "turn"|"activity"} and {"pid": ..., "ended": ...} as it works
+    "spawn"       ->  {"born": pid}, then as it works {"pid": ..., "began": "turn"|"activity"}, {"pid": ..., "ended"}
     {"reap": pid} ->  {"dead": pid} once that process is gone and all it wrote is on the line
 Forked, because importing the SDK takes a second and fifty workers are wanted.
 """
@@ -51,22 +51,24 @@ def journey(ctx, number):
     return total
 
 
-def work():
+def work(parent):
     runtime = wf.WorkflowRuntime()
     runtime.register_activity(square)
     runtime.register_workflow(small)
     runtime.register_workflow(journey)
     runtime.start()
-    while True:
-        time.sleep(3600)
+    while os.getppid() == parent:  # an orphan would hold the pipe open for ever
+        time.sleep(0.2)
+    os._exit(0)
 
 
 for line in sys.stdin:
     asked = json.loads(line)
     if asked == "spawn":
+        parent = os.getpid()
         child = os.fork()
         if child == 0:
-            work()
+            work(parent)
         tell(born=child)
     else:
         os.waitpid(asked["reap"], 0)

@@ -49,10 +49,11 @@ def activities(ctx, number):
 
 
 def falsy(ctx, _):
-    values = []
-    for value in (0, "", False, None, [], {}):
-        values.append((yield ctx.call_activity(echo, input=value)))
-    return values
+    return (yield wf.when_all([ctx.call_activity(echo, input=value) for value in (0, "", False, [], {})]))
+
+
+def nothing(ctx, _):
+    return [(yield ctx.call_activity(echo, input=None))]
 
 
 def timer(ctx, value):
@@ -62,10 +63,7 @@ def timer(ctx, value):
 
 
 def events(ctx, names):
-    values = []
-    for name in names:
-        values.append((yield ctx.wait_for_external_event(name)))
-    return values
+    return (yield wf.when_all([ctx.wait_for_external_event(name) for name in names]))
 
 
 def patient(ctx, _):
@@ -145,6 +143,10 @@ def failing_child(ctx, message):
     yield ctx.call_child_workflow(failing_activity, input=message)
 
 
+def guardian(ctx, names):
+    return (yield ctx.call_child_workflow(events, input=names, instance_id=f"{ctx.instance_id}-child"))
+
+
 def status(ctx, text):
     ctx.set_custom_status(text)
     return (yield ctx.wait_for_external_event("go"))
@@ -152,8 +154,8 @@ def status(ctx, text):
 
 ACTIVITIES = [double, echo, broken, flaky]
 WORKFLOWS = [
-    *(noop, activities, falsy, timer, events, patient, children, fan_out, retries, flaky_child, child_retries),
-    *(exhausted, counts, collects, failing_activity, caught, failing, failing_child, status),
+    *(noop, activities, falsy, nothing, timer, events, patient, children, fan_out, retries, flaky_child),
+    *(child_retries, exhausted, counts, collects, failing_activity, caught, failing, failing_child, guardian, status),
 ]
 
 

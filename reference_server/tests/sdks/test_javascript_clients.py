@@ -27,6 +27,7 @@ RUNNING, COMPLETED, FAILED, TERMINATED, PENDING, SUSPENDED = 0, 1, 3, 5, 6, 7
 """
 Members of the SDK's WorkflowRuntimeStatus.
 """
+PAYLOADS, NO_PAYLOADS = True, False
 WAITS = {"do": [{"wait_event": "go"}]}
 
 
@@ -125,9 +126,9 @@ def test_the_workflow_client_manages_a_workflow(serve: Serve, client: Connect, v
     started = sdk.call("scheduleNewWorkflow", "ConformanceScript", WAITS, name)
     running = sdk.call("waitForWorkflowStart", name)
     sdk.call("suspendWorkflow", name)
-    paused = sdk.call("getWorkflowState", name, True)
+    paused = sdk.call("getWorkflowState", name, PAYLOADS)
     sdk.call("resumeWorkflow", name)
-    resumed = sdk.call("getWorkflowState", name, False)
+    resumed = sdk.call("getWorkflowState", name, NO_PAYLOADS)
     sdk.call("raiseEvent", name, "go", {"a": 1})
     completed = sdk.call("waitForWorkflowCompletion", name)
     purged = sdk.call("purgeWorkflow", name)
@@ -143,7 +144,7 @@ def test_the_workflow_client_manages_a_workflow(serve: Serve, client: Connect, v
     ]
     assert (paused["serializedInput"], resumed["serializedInput"]) == ('{"do":[{"wait_event":"go"}]}', None)
     assert completed["serializedOutput"] == '[{"a":1}]'
-    assert (purged, sdk.call("getWorkflowState", name, True)) == (True, None)
+    assert (purged, sdk.call("getWorkflowState", name, PAYLOADS)) == (True, None)
 
 
 @pytest.mark.parametrize("version", OVER_GRPC)
@@ -154,7 +155,7 @@ def test_the_workflow_client_terminates_a_workflow(serve: Serve, client: Connect
     sdk = client(version, "workflow", serve())
     name = sdk.call("scheduleNewWorkflow", "ConformanceScript", WAITS)
     sdk.call("terminateWorkflow", name, {"bye": 1})
-    ended = sdk.call("getWorkflowState", name, True)
+    ended = sdk.call("getWorkflowState", name, PAYLOADS)
 
     assert (ended["runtimeStatus"], ended["serializedOutput"]) == (TERMINATED, '{"bye":1}')
 
@@ -168,15 +169,15 @@ def test_the_workflow_client_tells_of_failures(serve: Serve, client: Connect, ve
     broken = sdk.call("scheduleNewWorkflow", "ConformanceScript", {"do": [{"fail": "no luck"}]})
     failed = sdk.call("waitForWorkflowCompletion", broken)
     sdk.call("scheduleNewWorkflow", "ConformanceScript", WAITS, name)
-    with pytest.raises(Exception, match="[Tt]ime") as late:
-        sdk.call("waitForWorkflowCompletion", name, True, 1)
+    with pytest.raises(Exception, match=r"[Tt]ime") as late:
+        sdk.call("waitForWorkflowCompletion", name, PAYLOADS, 1)
     with pytest.raises(Exception, match="already exists") as twice:
         sdk.call("scheduleNewWorkflow", "ConformanceScript", WAITS, name)
 
     assert failed["runtimeStatus"] == FAILED
     assert failed["workflowFailureDetails"]["getErrorMessage"] == "no luck"
     assert (late.value.type, twice.value.code) == ("TimeoutError", 6)
-    assert sdk.call("getWorkflowState", fresh(), True) is None
+    assert sdk.call("getWorkflowState", fresh(), PAYLOADS) is None
 
 
 @pytest.mark.parametrize("version", OVER_GRPC)
@@ -189,7 +190,7 @@ def test_the_workflow_client_schedules_for_later(serve: Serve, client: Connect, 
     near = sdk.call("scheduleNewWorkflow", "ConformanceEcho", [1], fresh(), {"$time": 1})
 
     assert sdk.call("waitForWorkflowCompletion", near)["runtimeStatus"] == COMPLETED
-    assert sdk.call("getWorkflowState", far, False)["runtimeStatus"] == PENDING
+    assert sdk.call("getWorkflowState", far, NO_PAYLOADS)["runtimeStatus"] == PENDING
 
 
 @pytest.mark.parametrize(
@@ -203,5 +204,5 @@ def test_the_token_is_asked_for(serve: Serve, client: Connect, version: str, kin
     server = serve(token="secret")
     assert client(version, kind, server).call(name, "ConformanceEcho", [1])
     if kind == "workflow":
-        with pytest.raises(Exception, match="invalid api token|[Uu]nauth"):
+        with pytest.raises(Exception, match=r"invalid api token|[Uu]nauth"):
             client(version, kind, server, DAPR_API_TOKEN="wrong").call(name, "ConformanceEcho", [1])

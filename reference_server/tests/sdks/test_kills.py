@@ -54,8 +54,9 @@ def test_every_workflow_completes_once_however_often_workers_die(
     serve: Callable[..., Any], program: Callable[..., Any], client: Callable[..., Any]
 ) -> None:
     """
-    Fifty workers are killed at random moments in turns and activities. What they owed is done by the next: each workflow
-    completes with the right output, and its history has one end, and one result of each activity, child and timer.
+    Fifty workers are killed at random moments in turns and activities. What they owed is done by the next: each
+    workflow completes with the right output, and its history has one end, and one result of each activity, child
+    and timer.
     """
     chance, server = random.Random(SEED), serve("--no-executor")
     nursery = program("python-1.19.0", "python_mortal.py", **server.variables)

@@ -277,5 +277,5 @@ def test_the_token_is_asked_for(serve: Serve, client: Connect, version: str, kin
         "workflow": ("schedule_new_workflow", {"workflow": {"$workflow": "ConformanceEcho"}}),
     }[kind]
     assert client(version, kind, server).call(name, **arguments)
-    with pytest.raises(Exception, match="invalid api token|[Uu]nauth"):
+    with pytest.raises(Exception, match=r"invalid api token|[Uu]nauth"):
         client(version, kind, server, DAPR_API_TOKEN="wrong").call(name, **arguments)
