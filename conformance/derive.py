@@ -150,7 +150,7 @@ def _file(held: Spec, state: str, operation: str, way: tuple[Edge, ...] | None, 
     more: Step = {
         "surfaces": [kind for kind in only if kind not in patient] if patient else _surfaces(machine, operation)
     }
-    more |= {"profiles": profiles} | {"instances": {NOBODY: f"{{u}}-{NOBODY}"}} if unused else {}
+    more |= {"profiles": profiles, "instances": {NOBODY: f"{{u}}-{NOBODY}"} if unused else {}}
     return _story(title, state, steps, more, held=way is None)
 
 
