@@ -9,6 +9,7 @@ import random
 import signal
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -61,11 +62,12 @@ def test_every_workflow_completes_once_however_often_workers_die(
     chance, server = random.Random(SEED), serve("--no-executor")
     nursery = program("python-1.19.0", "python_mortal.py", **server.variables)
     moments: Counter[str] = Counter()
-    for number in range(KILLS):
-        server.ask("POST", f"journey/start?instanceID=killed-{number}", number)
-        kind, count, delay = chance.choice(["turn", "activity"]), chance.randint(1, 3), chance.uniform(0, 0.02)
-        moments.update(set(killed(nursery, spawn(nursery), kind, count, delay)))
-    last = spawn(nursery)
+    with ThreadPoolExecutor(KILLS) as starting:  # a start waits for a worker
+        for number in range(KILLS):
+            starting.submit(server.ask, "POST", f"journey/start?instanceID=killed-{number}", number)
+            kind, count, delay = chance.choice(["turn", "activity"]), chance.randint(1, 3), chance.uniform(0, 0.02)
+            moments.update(set(killed(nursery, spawn(nursery), kind, count, delay)))
+        last = spawn(nursery)
     ended = {n: server.until(f"killed-{n}", "COMPLETED", "FAILED")["properties"] for n in range(KILLS)}
     sdk = client("python-1.19.0", "workflow", server)
     histories = [sdk.call("get_workflow_history", instance_id=f"killed-{n}") for n in range(KILLS)]
