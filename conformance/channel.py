@@ -82,7 +82,7 @@ class Channel:
         """
         at, began = datetime.now(UTC).isoformat(timespec="microseconds"), time.monotonic()
         limit = self._deadline if deadline is None else max(0.0, min(deadline, self._deadline))
-        given_up = request.within is not None and request.within <= limit
+        given_up = request.within is not None and request.within != math.inf
         timeout = request.within if given_up else limit
         status: str | None = None
         trailers: Any = ()

@@ -69,16 +69,9 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
     fault = settings.fault
     loaded = acting(fault.data(spec.load(settings.profile)))
     clock = clock or WallClock()
-    executor: Executor = fault.executor(BuiltIn(loaded.workflows["instructions"], settings.scripts))
-    happening = holds(loaded.machine).get(settings.hold, "")
-    if happening:
-        executor = Closing(happening)
-    engine = fault.engine(
-        loaded.machine,
-        loaded.replies,
-        settle=(settings.settle + fault.delay) * 1_000_000,
-        hold="" if happening else settings.hold,
-    )
+    executor, hold = _executor(settings, loaded)
+    delay = (settings.settle + fault.delay) * 1_000_000
+    engine = fault.engine(loaded.machine, loaded.replies, settle=delay, hold=hold)
     pump = Pump(engine, executor if settings.executor else None, clock)
     ids = fault.ids(ids or RandomIds())
     about = {"id": settings.app_id, "runtimeVersion": loaded.profile.runtime}
@@ -105,6 +98,16 @@ def build(settings: Settings, *, clock: Clock | None = None, ids: Ids | None = N
         return Services(handlers, Statuses(loaded, next(iter(spec.grpc()))), settings.token)
 
     return Server(fault.wire(application(surface, loaded)), engine, pump, waiting, services)
+
+
+def _executor(settings: Settings, loaded: spec.Spec) -> tuple[Executor, str]:
+    """
+    Who runs workflows, and the state that the engine itself holds new instances in.
+    """
+    happening = holds(loaded.machine).get(settings.hold, "")
+    if happening:
+        return Closing(happening), ""
+    return settings.fault.executor(BuiltIn(loaded.workflows["instructions"], settings.scripts)), settings.hold
 
 
 def holds(machine: spec.Machine) -> dict[str, str]:
