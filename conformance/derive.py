@@ -140,6 +140,7 @@ def _file(held: Spec, state: str, operation: str, way: tuple[Edge, ...] | None, 
     steps = [*_control(unused=unused), *_path(machine, state, way, _first(operation), only)]
     here, known = state, operation == RERUN and machine.states[state].exists and way is not None
     steps += [NUMBERED] * known
+    profiles = list(held.rules[NUMBERED["rule"]].profiles) if known else []
     for _ in range(2):
         after = settled(machine, machine.cell(here, operation))
         steps += [_asked(held, here, operation, instance, known=known), _outcome(instance, moved=after != here)]
@@ -149,7 +150,7 @@ def _file(held: Spec, state: str, operation: str, way: tuple[Edge, ...] | None, 
     more: Step = {
         "surfaces": [kind for kind in only if kind not in patient] if patient else _surfaces(machine, operation)
     }
-    more |= {"instances": {NOBODY: f"{{u}}-{NOBODY}"}} if unused else {}
+    more |= {"profiles": profiles, "instances": {NOBODY: f"{{u}}-{NOBODY}"} if unused else {}}
     return _story(title, state, steps, more, held=way is None)
 
 

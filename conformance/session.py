@@ -177,7 +177,7 @@ class _Session:
         try:
             with (
                 target.running(self.target) as started,
-                worker.working(self.options.worker, started, self._token),
+                worker.working(self.options.worker, started, self._token, self.options.ca),
             ):
                 return self._against(started, emit)
         except KitError as error:

@@ -27,8 +27,8 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class RowOf:
     """
-    The answer is this row of replies.yaml; `code` and `body` are empty where the row demands none. `empty`: the
-    answer shows no instance.
+    The answer is this row of replies.yaml; `code` and `body` are empty where the row demands none. `empty`: an
+    answer that went well shows no instance.
     """
 
     name: str

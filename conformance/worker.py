@@ -48,7 +48,7 @@ def fits(name: str, target: Target) -> None:
 
 
 @contextmanager
-def working(name: str, target: Target, token: str) -> Iterator[None]:
+def working(name: str, target: Target, token: str, ca: str = "") -> Iterator[None]:
     """
     A worker for a target, for as long as the context lasts; the empty name is none.
 
@@ -58,6 +58,7 @@ def working(name: str, target: Target, token: str) -> Iterator[None]:
         yield
         return
     arguments = [sys.executable, *WORKERS[name], "--grpc", target.grpc, "--until-eof", "--log-level", "warning"]
+    arguments += ["--ca", ca] if ca else []
     environment = {**os.environ, "DAPR_API_TOKEN": token}
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(  # noqa: S603 - a command of ours

@@ -146,9 +146,8 @@ class Engine:
 
     def take(self, now: int, limit: int = BATCH, executor: str = "") -> list[Turn | Activity]:
         """
-        The work that is due, at most `limit` items; instances that took no turn yet get this executor.
-
-        Each turn must come back to `complete_turn` or `put_back`, whenever that may be.
+        The work that is due, at most `limit` items; instances that took no turn yet get this executor. Each turn must
+        come back to `complete_turn` or `put_back`, whenever that may be.
         """
         work: list[Turn | Activity] = []
         while self._activities and len(work) < limit:

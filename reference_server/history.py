@@ -36,7 +36,7 @@ from .instance import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from .instance import Parent
 
@@ -108,6 +108,19 @@ def read(message: Any) -> Event | None:
     found = Event(kind, nanoseconds(message.timestamp), message.eventId if kind in _NUMBERED else 0)
     reader = READERS.get(kind)
     return found._replace(**reader(getattr(message, field))) if reader else found
+
+
+def carried(request: Any, fields: Container[str]) -> bytes:
+    """
+    Fields of a request for a start that its started event is to have too, as `wire`.
+    """
+    given = [(field.name, value) for field, value in request.ListFields() if field.name in fields]
+    if not given:
+        return b""
+    event: Any = wire.message("HistoryEvent")()
+    for name, value in given:
+        getattr(event.executionStarted, name).MergeFrom(value)
+    return bytes(event.SerializeToString())
 
 
 def execution(generation: int) -> str:

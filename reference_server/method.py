@@ -15,6 +15,7 @@ from spec.places import reader, writer
 
 from . import views
 from .checks import parameters
+from .history import carried
 from .instance import START, Call
 from .times import nanoseconds
 
@@ -111,6 +112,8 @@ class Operation:
         try:
             message = self._request.FromString(request)
             given = {word: value for word, read in self._reads if (value := read(message)) is not None}
+            if self._form.carries:
+                given["wire"] = carried(message, self._form.carries)
         except (DecodeError, ValueError) as error:
             self._statuses.refuse(MALFORMED, reason=str(error) or type(error).__name__)
         return {**self._form.defaults, **given} if self._form.defaults else given
@@ -128,8 +131,8 @@ class Operation:
         instance = given.get("instance", "")
         if not instance and self._form.generates and not row:
             instance = self._door.ids.new()
-        alone = not given.get("recursive", True)
-        call = Call(self._named(given), instance, given.get("workflow", ""), given.get("event", ""), data, at, alone)
+        workflow, event, alone = given.get("workflow", ""), given.get("event", ""), not given.get("recursive", True)
+        call = Call(self._named(given), instance, workflow, event, data, at, alone, given.get("wire", b""))
         if row:
             self._statuses.refuse(row, call)
         return call

@@ -35,7 +35,7 @@ class Form:
 
     `with_effect`: the answer to an accepted call comes when the turn that takes it is committed, unless the word
     `unless` is given. `asked` gives, for a field, the words of the answer that come only with it. `beyond`: it looks
-    beyond one instance, or into its history.
+    beyond one instance, or into its history. `carries` are fields that a worker finds again in the started event.
     """
 
     operation: str
@@ -50,6 +50,7 @@ class Form:
     unless: str = ""
     asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     beyond: bool = False
+    carries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,5 +115,6 @@ def _form(operation: str, data: Mapping[str, Any], whole: Mapping[str, Any]) -> 
         with_effect=data.get("with_effect", False),
         unless=data.get("unless", ""),
         beyond=data.get("beyond", False),
+        carries=tuple(data.get("carries", ())),
         asked={word: tuple(words) for word, words in whole.get("asked", {}).items() if word in fields},
     )

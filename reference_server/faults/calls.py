@@ -338,8 +338,18 @@ def changing(change: Callable[..., Call | Answer], **options: Any) -> Fault:
     return Fault(engine=partial(Before, change=partial(change, **options) if options else change))
 
 
+def odd_name_dropped(engine: Before, call: Call, now: int) -> Call | Answer:
+    """
+    An event whose name is more than ASCII letters, digits and underscores is dropped.
+    """
+    del now
+    plain = call.event.isascii() and call.event.replace("_", "").isalnum()
+    return engine.mute(call) if call.operation == RAISE_EVENT and not plain else call
+
+
 CALLS = {
     "event/lost": changing(lost),
+    "event/odd_name_dropped": changing(odd_name_dropped),
     "event/doubled": changing(doubled),
     "event/to_another": changing(elsewhere),
     "event/to_all": changing(everywhere),

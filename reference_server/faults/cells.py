@@ -22,17 +22,14 @@ if TYPE_CHECKING:
 
 
 WAITS = "DEADLINE_EXCEEDED"
-FIRST = spec.SURFACES[0]
+FIRST, INSTANCE = spec.SURFACES[0], "instance"
 
 
 def mutants(loaded: Spec) -> Iterator[Mutant]:
     """
     Everything that can be wrong with a cell.
     """
-    beyond = {name for surface in spec.grpc().values() for name, form in surface.forms.items() if form.beyond}
     for cell, condition in every_cell(loaded):
-        if cell.event in beyond:
-            continue
         label = f"cell/{cell.state}.{cell.event}" + (f".{condition}" if condition else "")
         if cell.event in loaded.machine.operations:
             yield from _replies(loaded, cell, condition, label)
@@ -50,8 +47,9 @@ def _replies(loaded: Spec, cell: Cell, condition: str, label: str) -> Iterator[M
     rules: tuple[str, ...] = (cell.reply_rule,)
     refusals = _refusals(loaded, cell.event)
     if accepts(loaded, cell):
-        change = with_cell(cell.state, cell.event, condition, acts=refusals[0])
-        yield Mutant(f"{label}/reply", rules, f"answers {refusals[0]}, and does it", Fault(data=change))
+        for name in refusals[:1]:
+            change = with_cell(cell.state, cell.event, condition, acts=name)
+            yield Mutant(f"{label}/reply", rules, f"answers {name}, and does it", Fault(data=change))
         if cell.settles[0] != cell.state:
             lost = Fault(engine=partial(Ignoring, cell=(cell.state, cell.event, condition)))
             yield Mutant(f"{label}/ignored", (cell.settles_rule,), "is accepted, and nothing happens", lost)
@@ -61,7 +59,7 @@ def _replies(loaded: Spec, cell: Cell, condition: str, label: str) -> Iterator[M
     quiet = partial(Ignoring, cell=(cell.state, cell.event, condition))
     held = loaded.replies[cell.acts]
     shows = row == loaded.machine.cell(cell.state, GET).acts or not loaded.machine.states[cell.state].exists
-    if shows and cell.event not in loaded.machine.offered(FIRST):
+    if (shows or _forms(cell.event, beyond=True)) and cell.event not in loaded.machine.offered(FIRST):
         rules = (*rules, held.rule)  # an answer without an instance refuses too, but not as it should
     yield Mutant(f"{label}/reply", rules, f"answers {row}, and does nothing", Fault(data=change, engine=quiet))
     for name in refusals:
@@ -71,11 +69,11 @@ def _replies(loaded: Spec, cell: Cell, condition: str, label: str) -> Iterator[M
 
 
 def _settlings(loaded: Spec, cell: Cell, condition: str, label: str) -> Iterator[Mutant]:
-    if not cell.settles:
+    if not cell.settles or (cell.event in loaded.machine.operations and not _forms(cell.event, field=INSTANCE)):
         return
     rules: tuple[str, ...] = (cell.settles_rule,)
-    if _waits(loaded, cell.acts):
-        rules = (*rules, cell.reply_rule)  # what it waits for has come about
+    if _waits(loaded, cell.acts) or _forms(cell.event, beyond=True):
+        rules = (*rules, cell.reply_rule)  # what it waits for has come about, or what it reads is gone
     for state in loaded.machine.states:
         if state not in cell.settles:
             change = with_cell(cell.state, cell.event, condition, settles=(state,))
@@ -83,6 +81,14 @@ def _settlings(loaded: Spec, cell: Cell, condition: str, label: str) -> Iterator
             if cell.event == GET and loaded.machine.states[cell.state].exists:
                 fault = Fault(engine=partial(Changing, before=cell.state, after=state))
             yield Mutant(f"{label}/settles-{state}", rules, f"leads to {state}", fault)
+
+
+def _forms(operation: str, field: str = "", *, beyond: bool = False) -> list[spec.Form]:
+    """
+    How an operation looks over gRPC, where it has a field, or looks beyond one instance.
+    """
+    found = [one.forms[operation] for one in spec.grpc().values() if operation in one.forms]
+    return [form for form in found if form.fields.get(field, not field) and (form.beyond or not beyond)]
 
 
 def _waits(loaded: Spec, row: str) -> bool:

@@ -7,6 +7,7 @@ Rule 1: the words are those of spec/grpc.yaml; mutants.yaml says which rules eac
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 HASTE = 400
 """Milliseconds that an effect takes where an answer should wait for it."""
+
+SHORT = 0.1
+"""Seconds that an impatient wait lasts."""
 
 APART = "apart-"
 INSTANCE, ANSWERED = "instance", "instanceID"
@@ -50,10 +54,20 @@ def _hasty(form: Form, _: str) -> Form:
     return replace(form, with_effect=False)
 
 
+def _checked(form: Form, word: str) -> Form:
+    return replace(form, refusals=(*form.refusals, spec.Refusal(word, parameter=ANSWERED)))
+
+
+def _unserved(form: Form, _: str) -> Form:
+    return replace(form, method="")
+
+
 KINDS: Mapping[str, tuple[Callable[[Form, str], Form], str, int]] = {
     "unsaid": (_unsaid, "is not said", 0),
     "unheard": (_unheard, "is not heard", 0),
     "unrefused": (_unrefused, "is taken whatever it is", 0),
+    "checked": (_checked, "is held to the rules of HTTP", 0),
+    "unserved": (_unserved, "is not there", 0),
     "hasty": (_hasty, "is answered before it has an effect", HASTE),
 }
 """What can be wrong with a form, in words, and by how many milliseconds effects are late then."""
@@ -70,8 +84,10 @@ def mutants() -> Iterator[Mutant]:
                 yield from _of(kind, operation, word, tuple(rules))
     for surface in spec.grpc().values():
         for name, (change, rules, means) in MESSAGES.items():
-            fault = Fault(calls=partial(_each, surface, change))
-            yield Mutant(f"message/{name}@{surface.name}", rules, f"{means} on {surface.name}", fault)
+            held = tuple(rule for rule in rules if surface.name in spec.load().rules[rule].surfaces)
+            if held:
+                fault = Fault(calls=partial(_each, surface, change))
+                yield Mutant(f"message/{name}@{surface.name}", held, f"{means} on {surface.name}", fault)
 
 
 def _of(kind: str, operation: str, word: str, rules: tuple[str, ...]) -> Iterator[Mutant]:
@@ -90,7 +106,8 @@ def _of(kind: str, operation: str, word: str, rules: tuple[str, ...]) -> Iterato
 def _changed(name: str, operation: str, word: str, change: Callable[[Form, str], Form], surfaces: Surfaces) -> Surfaces:
     surface = surfaces[name]
     forms = {**surface.forms, operation: change(surface.forms[operation], word)}
-    return {**surfaces, name: replace(surface, forms=forms)}
+    served = {key: form for key, form in forms.items() if form.method}
+    return {**surfaces, name: replace(surface, forms=served)}
 
 
 def _each(
@@ -151,6 +168,20 @@ def _apart(form: Form, method: wire.Method, handle: Unary) -> Unary:
     return answered
 
 
+def _impatient(form: Form, method: wire.Method, handle: Unary) -> Unary:
+    """
+    A wait that gives up by itself.
+    """
+    del method
+    if "runtimeStatus" not in form.answers:
+        return handle
+
+    async def answered(request: bytes) -> bytes:
+        return await asyncio.wait_for(handle(request), SHORT)
+
+    return answered
+
+
 MESSAGES: Mapping[str, tuple[Callable[[Form, wire.Method, Unary], Unary], tuple[str, ...], str]] = {
     "undecodable": (
         _after(lambda raw: raw + b"\xff", reading=True),
@@ -159,6 +190,7 @@ MESSAGES: Mapping[str, tuple[Callable[[Form, wire.Method, Unary], Unary], tuple[
     ),
     "not_utf8": (_after(lambda raw: raw + b"\x0a\x02\xff\xfe", reading=True), ("WF-GRPC-004",), "a text is not UTF-8"),
     "more": (_after(lambda raw: raw + b"\x0a\x01a", reading=False), ("WF-GRPC-004",), "an empty answer has a field"),
+    "impatient": (_impatient, ("WF-WAIT-008", "WF-WAIT-007", "WF-WAIT-003"), "a wait gives up by itself"),
     "apart": (_apart, ("WF-VER-005", "WF-VER-006", "WF-VER-007"), "instances are not those of the other surfaces"),
 }
 """What can be wrong with the messages of a surface."""

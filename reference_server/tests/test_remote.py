@@ -747,6 +747,26 @@ def test_a_start_waits_for_a_worker(talking: Any) -> None:
     told(talking, story)
 
 
+def test_a_worker_finds_again_what_the_client_gave(talking: Any) -> None:
+    """
+    The version and the tags of a start reach the worker, and so do the reasons of a pause and a resume.
+    """
+
+    async def story(talk: Any, worker: Worker) -> None:
+        await start(talk, version={"value": "1.2"}, tags={"k": "v"})
+        item = await worker.item()
+        started = item.workflowRequest.newEvents[1].executionStarted
+        assert (started.version.value, dict(started.tags), started.name) == ("1.2", {"k": "v"}, "W")
+        await worker.decide(item)
+        asking = asyncio.ensure_future(talk.call("SuspendInstance", instanceId="a", reason={"value": "why"}))
+        item = await worker.item()
+        assert item.workflowRequest.newEvents[1].executionSuspended.input.value == "why"
+        await worker.decide(item)
+        await asking
+
+    told(talking, story)
+
+
 @pytest.mark.parametrize("stays", [True, False])
 def test_a_start_over_http_waits_for_a_worker(talking: Any, stays: bool) -> None:  # noqa: FBT001 - a row
     """

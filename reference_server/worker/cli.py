@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import spec
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _USAGE
     logging.basicConfig(level=chosen.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     executor = BuiltIn(spec.workflows()["instructions"])
-    host = Host(chosen.grpc, executor, os.environ.get("DAPR_API_TOKEN", ""), chosen.delay / 1000)
+    token = os.environ.get("DAPR_API_TOKEN", "")
+    host = Host(chosen.grpc, executor, token, delay=chosen.delay / 1000, authorities=chosen.ca)
     asyncio.run(_work(host, until_eof=chosen.until_eof))
     return 0
 
@@ -78,11 +80,25 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--grpc", type=_place, required=True, metavar="HOST:PORT", help="the gRPC port of the sidecar")
+    add(
+        "--grpc",
+        type=_place,
+        required=True,
+        metavar="HOST:PORT",
+        help="the gRPC port of the sidecar; https://HOST:PORT for TLS",
+    )
+    add("--ca", type=_content, default=b"", metavar="FILE", help="certificates to trust for https")
     add("--delay", type=_milliseconds, default=0, metavar="MS", help="how long each item takes (%(default)s)")
     add("--until-eof", action="store_true", help="end when stdin does")
     add("--log-level", choices=["debug", "info", "warning", "error"], default="info", help="(%(default)s)")
     return parser
+
+
+def _content(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path}: {(error.strerror or str(error)).lower()}") from None
 
 
 def _milliseconds(text: str) -> int:
@@ -92,7 +108,7 @@ def _milliseconds(text: str) -> int:
 
 
 def _place(text: str) -> str:
-    host, _, port = text.rpartition(":")
+    host, _, port = text.removeprefix("https://").rpartition(":")
     if not host or not (port.isdecimal() and 0 < int(port) < 1 << 16):
         raise argparse.ArgumentTypeError(f"{text!r}: HOST:PORT is expected")
     return text

@@ -30,6 +30,7 @@ TOKEN = "dapr-api-token"  # noqa: S105 - the name of a field of the metadata
 FIRST_WAIT, LONGEST_WAIT = 0.05, 2.0
 """Seconds between two tries to reach a sidecar: doubled from the first to the longest."""
 
+_TLS = "https://"
 _OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -42,12 +43,15 @@ _log = logging.getLogger("reference_server.worker")
 
 class Host:
     """
-    One worker: an executor, and the sidecar at `place` that it works for. `delay` is how long each item takes, in
-    seconds.
+    One worker: an executor, and the sidecar at `place` that it works for, HOST:PORT or https://HOST:PORT.
+
+    `delay` is how long each item takes, in seconds; `authorities` are certificates to trust instead of the usual ones.
     """
 
-    def __init__(self, place: str, executor: Executor, token: str = "", delay: float = 0) -> None:
-        self._place, self._executor, self._delay = place, executor, delay
+    def __init__(
+        self, place: str, executor: Executor, token: str = "", *, delay: float = 0, authorities: bytes = b""
+    ) -> None:
+        self._place, self._executor, self._delay, self._authorities = place, executor, delay, authorities
         self._metadata = ((TOKEN, token),) if token else ()
         self._methods = wire.services()[SERVICE]
         self._tasks: set[asyncio.Task[None]] = set()
@@ -56,7 +60,7 @@ class Host:
         """
         Work, until it is cancelled.
         """
-        async with grpc.aio.insecure_channel(self._place, options=_OPTIONS) as channel:
+        async with self._channel() as channel:
             wait = FIRST_WAIT
             while True:
                 begun = False
@@ -68,6 +72,12 @@ class Host:
                         _log.warning("%s: %s %s", self._place, error.code().name, error.details())
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT)
+
+    def _channel(self) -> grpc.aio.Channel:
+        place = self._place.removeprefix(_TLS)
+        if place == self._place:
+            return grpc.aio.insecure_channel(place, options=_OPTIONS)
+        return grpc.aio.secure_channel(place, grpc.ssl_channel_credentials(self._authorities or None), options=_OPTIONS)
 
     async def _work(self, channel: grpc.aio.Channel) -> AsyncIterator[None]:
         """
