@@ -5,9 +5,10 @@ What the gRPC surfaces cost: the reference server against empty methods, and aga
 
 calls: microseconds of server CPU a call, all threads together, beside an empty method of the same transport (grpc.aio)
 and of the thread-pool server. waits: memory and CPU while 10,000 clients wait for the completion of one instance, and
-how long it takes until all of them know. echo: workflows a second, each started, waited for and purged over TaskHub, on
-the built-in executor; beside Microsoft's durabletask 1.12 (its in-memory backend and its worker, a process each, in a
-virtual environment made for the run; `--peer DIR` makes it there, and uses it again), and beside three empty calls.
+how long it takes until all of them know. echo: workflows a second, each started, waited for and purged over TaskHub,
+on the built-in executor and on a worker of Dapr's Python SDK; beside Microsoft's durabletask 1.12 (its in-memory
+backend and its worker), and beside three empty calls. Each is a process of its own; the packages come into virtual
+environments made for the run (`--peer DIR` and `--sdk DIR` make them there, and use them again).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from spec import wire
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-PEER = "durabletask==1.12.*"
+PEER, SDK = "durabletask==1.12.*", "dapr==1.19.0"
 TASKHUB = wire.services()["TaskHubSidecarService"]
 DAPR = wire.services()["dapr.proto.runtime.v1.Dapr"]
 EMPTY = "/bare.Empty/Call"
@@ -180,33 +181,32 @@ async def _waits(server: Child) -> tuple[float, float, float, int]:
         return opened, idle, time.perf_counter() - begun, full
 
 
-def peer_python(folder: Path) -> Path | None:
+def python_with(package: str, folder: Path) -> Path | None:
     """
-    A Python that has the peer; None where it cannot be installed.
+    A Python that has the package; None where it cannot be installed.
     """
     python = folder / "bin" / "python"
     try:
         if not python.exists():
             subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
-            install = [str(python), "-m", "pip", "install", "-q", PEER]
+            install = [str(python), "-m", "pip", "install", "-q", package]
             subprocess.run(install, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
-        print("durabletask cannot be installed here; it is left out", file=sys.stderr)
+        print(f"{package} cannot be installed here; it is left out", file=sys.stderr)
         return None
     return python
 
 
 @contextlib.contextmanager
-def peer(python: Path) -> Iterator[Child]:
+def worked(backend: list[str], python: Path, kind: str) -> Iterator[Child]:
     """
-    The peer's backend with a worker, a process each.
+    A backend with a worker, a process each.
     """
-    command = [str(python), str(HERE / "peer.py")]
-    port = free_port()
-    with child([*command, "backend", str(port)]) as backend:
-        worker = subprocess.Popen([*command, "worker", backend.grpc], env=environment(), stderr=subprocess.DEVNULL)
+    with child(backend) as served:
+        command = [str(python), str(HERE / "peer.py"), kind, served.grpc]
+        worker = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL)
         try:
-            yield backend
+            yield served
         finally:
             worker.terminate()
             worker.wait()
@@ -261,17 +261,22 @@ async def nothing(address: str, amount: int, together: int) -> float:
         return amount / (time.perf_counter() - begun)
 
 
-def echo(rounds: int, amount: int, place: Path) -> str:
+def echo(rounds: int, amount: int, place: Path, sdk: Path) -> str:
     """
     The table of `echo`.
     """
-    python = peer_python(place)
+    python, dapr = python_with(PEER, place), python_with(SDK, sdk)
     seen: dict[tuple[str, int], list[float]] = defaultdict(list)
     with contextlib.ExitStack() as stack:
         contestants: dict[str, tuple[str, Callable[[str, int, int], Awaitable[float]]]] = {}
         contestants["reference server, built-in"] = (stack.enter_context(child(reference())).grpc, workflows)
+        if dapr is not None:
+            served = worked(reference("--no-executor"), dapr, "dapr")
+            contestants[f"reference server, worker of {SDK}"] = (stack.enter_context(served).grpc, workflows)
         if python is not None:
-            contestants[f"durabletask {PEER[13:17]}"] = (stack.enter_context(peer(python)).grpc, workflows)
+            backend = [str(python), str(HERE / "peer.py"), "backend", str(free_port())]
+            served = worked(backend, python, "worker")
+            contestants[f"durabletask {PEER[13:17]}"] = (stack.enter_context(served).grpc, workflows)
         contestants["three empty calls"] = (stack.enter_context(child(script("bare.py", "aio"))).grpc, nothing)
         for turn in range(rounds + 1):
             for together in (1, 8):
@@ -280,17 +285,17 @@ def echo(rounds: int, amount: int, place: Path) -> str:
                     seen[name, together].append(asyncio.run(contest(address, share, together)))  # type: ignore[arg-type]
             if not turn:
                 seen.clear()
-    first = next(iter(contestants))
+    ours = [name for name in contestants if name.startswith("reference")]
     rows = [
         [
             name,
             str(together),
             figure(values).text(),
-            "" if name == first else ratio(seen[first, together], values).text(2),
+            *("" if name in ours else ratio(seen[one, together], values).text(2) for one in ours),
         ]
         for (name, together), values in sorted(seen.items(), key=lambda item: item[0][1])
     ]
-    return table(["contestant", "at once", "workflows/s", "ours in parts of it"], rows)
+    return table(["contestant", "at once", "workflows/s", *(f"{one[18:]}, in parts of it" for one in ours)], rows)
 
 
 def main() -> None:
@@ -302,12 +307,15 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--only", default="calls,waits,echo")
     parser.add_argument("--peer", type=Path, help="virtual environment for the peer, made if it is not there")
+    parser.add_argument("--sdk", type=Path, help="virtual environment for Dapr's SDK, made if it is not there")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         sections: dict[str, Callable[[], str]] = {
             "calls": lambda: calls(chosen.rounds, chosen.calls),
             "waits": lambda: waits(chosen.rounds, chosen.calls),
-            "echo": lambda: echo(chosen.rounds, chosen.calls, chosen.peer or Path(folder) / "peer"),
+            "echo": lambda: echo(
+                chosen.rounds, chosen.calls, chosen.peer or Path(folder) / "peer", chosen.sdk or Path(folder) / "sdk"
+            ),
         }
         print(versions("grpcio", "protobuf", "uvloop"))
         for name in chosen.only.split(","):

@@ -1,7 +1,8 @@
 """
-The peer of `over_grpc.py`: Microsoft's durabletask, run by a Python that has it.
+The others of `over_grpc.py`, run by a Python that has them: Microsoft's durabletask, and Dapr's SDK.
 
-`peer.py backend PORT` is its in-memory backend, `peer.py worker HOST:PORT` a worker that hosts ConformanceEcho.
+`peer.py backend PORT` is durabletask's in-memory backend, `peer.py worker HOST:PORT` its worker that hosts
+ConformanceEcho; `peer.py dapr HOST:PORT` is a worker of Dapr's SDK that does.
 """
 
 from __future__ import annotations
@@ -35,9 +36,23 @@ def _worker(address: str) -> None:
         threading.Event().wait()
 
 
+def _dapr(address: str) -> None:
+    from dapr.ext.workflow import WorkflowRuntime  # noqa: PLC0415 - as above
+
+    def echo(_context: Any, data: Any) -> Any:
+        return data
+
+    runtime = WorkflowRuntime(*address.rsplit(":", 1))
+    runtime.register_workflow(echo, name="ConformanceEcho")
+    runtime.start()
+    threading.Event().wait()
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["backend", port]:
             _backend(int(port))
         case ["worker", address]:
             _worker(address)
+        case ["dapr", address]:
+            _dapr(address)
