@@ -65,7 +65,7 @@ class Reached:
         document = spec.read(text, name)
         found = load.read(document, name, load.vocabulary())
         able = self.target.capable(token=False)
-        planned = plan.plan([found], self.held, self.contract, plan.Selection(surfaces), able)
+        planned = plan.plan([found], self.held, self.contract, plan.Selection(surfaces), able, ports=self.target.ports)
         if not planned.cases:
             why = planned.unsupported[0][1] if planned.unsupported else "it does not apply to this profile and surface"
             raise BadFiles([f"{name}:1:1: no case to execute: {why}"])
