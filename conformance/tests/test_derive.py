@@ -6,8 +6,8 @@ from conformance import derive, load
 
 def test_every_cell_has_a_file(cells: Any) -> None:
     """
-    One file for each state and operation, one for each operation after a purge, one for reading on the way to each state
-    of an instance, and one for each operation that changes nothing on an instance whose time has not come.
+    One file for each state and operation, one for each operation after a purge, one for reading on the way to each
+    state of an instance, and one for each operation that changes nothing on an instance whose time has not come.
     """
     machine = spec.load().machine
     existing = [state for state in machine.states.values() if state.exists]
