@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from .case import Outcome
     from .plan import Case
 
 DIES, LIVES = "control/dies", "control/lives"
@@ -144,20 +145,34 @@ def _excused(kill: Kill, known: Mapping[str, str]) -> bool:
 
 def _killers(mutant: Mutant, ground: Ground) -> frozenset[str]:
     """
-    The scenarios that kill a mutant. One that got no answer is asked again: it may be the machine that has no time.
+    The scenarios that kill a mutant by what it answers. One that does not answer is left to itself.
     """
     found: set[str] = set()
     cases, _ = order(mutant, ground.cases[mutant.profile])
     with Prey(mutant.name, ground) as prey:
         for case in cases:
-            name = case.scenario.id
-            if name in found:
+            if case.scenario.id in found:
                 continue
-            outcomes = (prey.run(case) for _ in range(_TRIES))
-            outcome = next((one for one in outcomes if one.result != "error"), None) or prey.run(case)
+            outcome = prey.run(case)
+            if outcome.result == "error":
+                outcome = _patient(mutant, case, ground)
+            if outcome.result == "error":
+                break
             if judged(mutant, case, outcome, 1).verdict == "killed":
-                found.add(name)
+                found.add(case.scenario.id)
     return frozenset(found)
+
+
+def _patient(mutant: Mutant, case: Case, ground: Ground) -> Outcome:
+    """
+    A case that got no answer, begun anew: it may be the machine that has no time.
+    """
+    for _ in range(_TRIES):
+        with Prey(mutant.name, ground) as prey:
+            outcome = prey.run(case)
+        if outcome.result != "error":
+            break
+    return outcome
 
 
 def _chosen(mutants: Sequence[Mutant], globs: Sequence[str]) -> list[Mutant]:
