@@ -2,11 +2,11 @@
 How many single-cell faults a walk finds, by kind and seed, and how small it makes them.
 
     python benchmarks/walks.py [--seeds N=5] [--steps N=1000] [--all]
-    python benchmarks/walks.py --sockets [--seeds N=5] [--jobs N] [--every N=1]
+    python benchmarks/walks.py --sockets [--seeds N=5] [--jobs N] [--every N=1] [--record FILE]
 
 Under a clock that is wound; with `--sockets` the command `walk` itself with its defaults, over real sockets, 30 s each.
 `--all` shows each scenario of more than six steps. `--every 10` takes a tenth of the faults. `--first 3` begins with
-seed 3.
+seed 3. `--record` keeps results over sockets, so that an interrupted measurement goes on.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faulty import Yard, faults, settings
@@ -43,6 +44,7 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--sockets", action="store_true")
+    parser.add_argument("--record", type=Path)
     parser.add_argument("--all", action="store_true")
     chosen = parser.parse_args()
     began = time.perf_counter()
@@ -78,7 +80,7 @@ def _over_sockets(chosen: argparse.Namespace) -> None:
     every = list(faults(spec.load()))
     killed, found = defaultdict[tuple[str, int], list[bool]](list), list["Result"]()
     numbers = range(0, len(every), chosen.every)
-    for one in results(range(chosen.first, chosen.first + chosen.seeds), numbers, chosen.jobs):
+    for one in results(range(chosen.first, chosen.first + chosen.seeds), numbers, chosen.jobs, chosen.record):
         killed[every[one.number].kind, one.seed].append(one.killed)
         found += [one] if one.killed else []
         for why in _troubles(one):
