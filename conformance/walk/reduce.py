@@ -15,6 +15,7 @@ from .choose import Atlas
 from .guess import least as first
 from .moves import Move
 from .shrink import least
+from .tell import Teller
 from .walker import Violation, Walker
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ MOST = 40
 TAIL = 5
 """Operations at the end that may have to come one after the other just as they did."""
 
-LITTLE = 10
-"""Moves that need no other explanation."""
+LITTLE = 6
+"""Steps that need no other explanation."""
 
 PASSING = 3
 """Attempts at moves that do not wait for one another."""
@@ -47,20 +48,22 @@ ENOUGH = 3
 
 class Target:
     """
-    One operation in one state, as what is looked for: best where the workflow will do the same, too.
+    One operation in one state, as what is looked for: best where the workflow will do the same, too. `whoever`: of the
+    instance as well as of its child.
     """
 
     floor = 0
 
-    def __init__(self, atlas: Atlas, guess: Guess, op: Op) -> None:
+    def __init__(self, atlas: Atlas, guess: Guess, op: Op, *, whoever: bool = False) -> None:
         self._atlas, self._op, self._key = atlas, op, atlas.key(guess, op)
-        self._script = atlas.model.part(guess, op).script
+        self._script, self._whoever = atlas.model.part(guess, op).script, whoever
 
     def count(self, guess: Guess, op: Op) -> float:
         """
         0 for what is looked for, 1 for what only looks like it.
         """
-        if op != self._op or self._atlas.key(guess, op) != self._key:
+        same = op == (self._op._replace(whom=op.whom) if self._whoever else self._op)
+        if not same or self._atlas.key(guess, op) != self._key:
             return OTHER
         return float(self._atlas.model.part(guess, op).script != self._script)
 
@@ -82,7 +85,8 @@ def ways(oracle: Oracle, violation: Violation) -> Iterator[tuple[Move, ...]]:
     here, targets = home, list[tuple[int, Target]]()
     for index, move in enumerate(moves):
         if move.kind == "act":
-            targets.append((index, Target(atlas, atlas.here(here), move.op)))
+            kinds = (False, True) if move.op.whom else (False,)
+            targets += [(index, Target(atlas, atlas.here(here), move.op, whoever=one)) for one in kinds]
             here = atlas.after(atlas.here(here), move.op)
         elif move.kind == "settle":
             here = atlas.rests(here)
@@ -120,29 +124,33 @@ class Reducer:
 
     def found(self) -> Iterator[Violation]:
         """
-        Ways that break the rule again, the best first; then what was walked, made less, if that is little.
+        Short ways that break the rule again, each as little as it can be, and as it was.
 
-        Else the finding came of an earlier fault that time brought to light: then ways that show that fault, under its
-        own rule. What was walked comes last.
+        Then what takes more, the least first: longer ones, what was walked, and ways that show another fault, under its
+        own rule: what was found came of that one.
         """
-        wanted, good, others = self._violation.finding, 0, list[Violation]()
-        for moves in ways(self._oracle, self._violation):
-            again = self._executed(moves)
-            if again and _same(again.finding, wanted):
-                good += 1
-                yield self._least(again)
-                yield again
-            elif again:
+        short, longer, others = 0, list[Violation](), list[Violation]()
+        for again in filter(None, map(self._executed, ways(self._oracle, self._violation))):
+            if not _same(again.finding, self._violation.finding):
                 others.append(again)
-            if good == ENOUGH:
+                continue
+            small = self._least(again)
+            if self._size(small) > LITTLE:
+                longer.append(small)
+            else:
+                short += 1
+                yield small
+                yield again
+            if short + len(longer) == ENOUGH:
                 break
-        walked = self._least(self._violation)
-        if len(walked.moves) <= LITTLE or not others:
-            yield walked
-        for one in others[:ENOUGH]:
-            yield self._least(one)
-        if others:
-            yield walked
+        others = [self._least(one) for one in sorted(others, key=self._size)[:ENOUGH]]
+        yield from sorted([*longer, *others, self._least(self._violation)], key=self._size)
+
+    def _size(self, violation: Violation) -> int:
+        """
+        The steps of its scenario.
+        """
+        return len(list(Teller(self._oracle.model, violation.finding).steps(violation.moves)))
 
     def _least(self, violation: Violation) -> Violation:
         best = violation
