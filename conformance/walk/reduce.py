@@ -45,6 +45,9 @@ OTHER = 2
 ENOUGH = 3
 """Ways that are handed on, the best first."""
 
+MANY = 8
+"""Ways that show something else, after which no more are looked for."""
+
 
 class Target:
     """
@@ -75,6 +78,22 @@ class Target:
         return legs
 
 
+class Blamed(Target):
+    """
+    The operation whose answer was wrong, in a state in which it is.
+    """
+
+    def __init__(self, atlas: Atlas, op: Op, states: tuple[str, ...]) -> None:
+        self._atlas, self._op, self._states = atlas, op._replace(whom=""), states
+
+    def count(self, guess: Guess, op: Op) -> float:
+        """
+        0 for what is looked for.
+        """
+        here = self._atlas.model.part(guess, op).state
+        return float(OTHER * (op._replace(whom="") != self._op or here not in self._states))
+
+
 def ways(oracle: Oracle, violation: Violation) -> Iterator[tuple[Move, ...]]:
     """
     The shortest way to each operation that led to a finding, the last one first: then what was walked from there, if it
@@ -90,6 +109,8 @@ def ways(oracle: Oracle, violation: Violation) -> Iterator[tuple[Move, ...]]:
             here = atlas.after(atlas.here(here), move.op)
         elif move.kind == "settle":
             here = atlas.rests(here)
+    if moves[-1].kind == "act":
+        targets.append((len(moves), Blamed(atlas, moves[-1].op, violation.finding.states)))
     known = set[tuple[Move, ...]]()
     for number, (index, target) in enumerate(reversed(targets)):
         legs = atlas.way(home, target)
@@ -133,15 +154,15 @@ class Reducer:
         for again in filter(None, map(self._executed, ways(self._oracle, self._violation))):
             if not _same(again.finding, self._violation.finding):
                 others.append(again)
-                continue
-            small = self._least(again)
-            if self._size(small) > LITTLE:
-                longer.append(small)
-            else:
-                short += 1
-                yield small
-                yield again
-            if short + len(longer) == ENOUGH:
+            elif short + len(longer) < ENOUGH:
+                small = self._least(again)
+                if self._size(small) <= LITTLE:
+                    short += 1
+                    yield small
+                    yield again
+                else:
+                    longer.append(small)
+            if short == ENOUGH or len(others) == MANY:
                 break
         others = [self._least(one) for one in sorted(others, key=self._size)[:ENOUGH]]
         yield from sorted([*longer, *others, self._least(self._violation)], key=self._size)
