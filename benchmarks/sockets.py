@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 LIMIT = 30.0
 """Seconds in which a fault must be found."""
 
-NO_RUN = 3
+NO_RUN = "no run"
 SERVED = Path(__file__).with_name("served.py")
 AGAIN = "does not fail each time"
 _PLACE: list[str] = []
@@ -143,7 +143,7 @@ def _command(arguments: list[str]) -> tuple[int, str]:
         try:
             cli.main(["walk", *arguments], prog_name="workflow-conformance", standalone_mode=False)
         except KitError as error:
-            return NO_RUN, f"no run, exit code {NO_RUN}: {' '.join(str(error).split())[:160]}"
+            return error.code, f"{NO_RUN}, exit code {error.code}: {' '.join(str(error).split())[:160]}"
         except SystemExit as ended:
             return int(ended.code or 0), said.getvalue()
     return 0, said.getvalue()

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faulty import Yard, faults, settings
-from sockets import LIMIT, results
+from sockets import LIMIT, NO_RUN, results
 
 import spec
 
@@ -79,15 +79,20 @@ def _wound(chosen: argparse.Namespace) -> None:
 def _over_sockets(chosen: argparse.Namespace) -> None:
     every = list(faults(spec.load()))
     killed, found = defaultdict[tuple[str, int], list[bool]](list), list["Result"]()
+    walked = defaultdict[tuple[str, int], list[bool]](list)
     numbers = range(0, len(every), chosen.every)
     for one in results(range(chosen.first, chosen.first + chosen.seeds), numbers, chosen.jobs, chosen.record):
         killed[every[one.number].kind, one.seed].append(one.killed)
         found += [one] if one.killed else []
+        if not one.why.startswith(NO_RUN):
+            walked["of those that could be walked", one.seed].append(one.killed)
         for why in _troubles(one):
             print(f"seed {one.seed}: {one.name}: {why}", flush=True)
         if one.number == numbers[-1]:
             print(f"seed {one.seed} is done", file=sys.stderr, flush=True)
     _table(killed)
+    print("without those that no command runs on, because they cannot complete a first workflow (exit code 3):")
+    _table(walked)
     print(f"seconds until it is found: {_times([one.seconds for one in found])}; limit {LIMIT:g}")
     print(f"seconds of the whole command: {_times([one.whole for one in found])}")
     print(f"steps of scenarios: {_spread([one.steps for one in found])}")
