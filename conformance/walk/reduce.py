@@ -165,7 +165,10 @@ class Reducer:
             if short == ENOUGH or len(others) == MANY:
                 break
         others = [self._least(one) for one in sorted(others, key=self._size)[:ENOUGH]]
-        yield from sorted([*longer, *others, self._least(self._violation)], key=self._size)
+        rest = sorted([*longer, *others], key=self._size)
+        if not rest or self._size(rest[0]) > LITTLE:
+            rest = sorted([*rest, self._least(self._violation)], key=self._size)
+        yield from rest
 
     def _size(self, violation: Violation) -> int:
         """
