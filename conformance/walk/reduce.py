@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 MOST = 40
 """Ways that are tried."""
 
-TAIL = 5
-"""Operations at the end that may have to come one after the other just as they did."""
+TAIL = 10
+"""Ways after which all that came after in the walk is tried, too: it may have to follow just as it did."""
 
 LITTLE = 6
 """Steps that need no other explanation."""
@@ -51,24 +51,24 @@ MANY = 8
 
 class Target:
     """
-    One operation in one state, as what is looked for: best where the workflow will do the same, too. `whoever`: of the
-    instance as well as of its child.
+    One operation in one state, as what is looked for: best where the workflow will do the same, too. `loose`: whatever
+    the workflow does, of the instance as well as of its child.
     """
 
     floor = 0
 
-    def __init__(self, atlas: Atlas, guess: Guess, op: Op, *, whoever: bool = False) -> None:
+    def __init__(self, atlas: Atlas, guess: Guess, op: Op, *, loose: bool = False) -> None:
         self._atlas, self._op, self._key = atlas, op, atlas.key(guess, op)
-        self._script, self._whoever = atlas.model.part(guess, op).script, whoever
+        self._script, self._loose = atlas.model.part(guess, op).script, loose
 
     def count(self, guess: Guess, op: Op) -> float:
         """
         0 for what is looked for, 1 for what only looks like it.
         """
-        same = op == (self._op._replace(whom=op.whom) if self._whoever else self._op)
+        same = op == (self._op._replace(whom=op.whom) if self._loose else self._op)
         if not same or self._atlas.key(guess, op) != self._key:
             return OTHER
-        return float(self._atlas.model.part(guess, op).script != self._script)
+        return float(not self._loose and self._atlas.model.part(guess, op).script != self._script)
 
     @staticmethod
     def shuffled(legs: list[tuple[Guess, Leg]]) -> list[tuple[Guess, Leg]]:
@@ -104,8 +104,7 @@ def ways(oracle: Oracle, violation: Violation) -> Iterator[tuple[Move, ...]]:
     here, targets = home, list[tuple[int, Target]]()
     for index, move in enumerate(moves):
         if move.kind == "act":
-            kinds = (False, True) if move.op.whom else (False,)
-            targets += [(index, Target(atlas, atlas.here(here), move.op, whoever=one)) for one in kinds]
+            targets += [(index, Target(atlas, atlas.here(here), move.op, loose=one)) for one in (True, False)]
             here = atlas.after(atlas.here(here), move.op)
         elif move.kind == "settle":
             here = atlas.rests(here)
@@ -162,7 +161,7 @@ class Reducer:
                     yield again
                 else:
                     longer.append(small)
-            if short == ENOUGH or len(others) == MANY:
+            if len(others) == MANY:
                 break
         others = [self._least(one) for one in sorted(others, key=self._size)[:ENOUGH]]
         rest = sorted([*longer, *others], key=self._size)
