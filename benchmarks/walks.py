@@ -3,15 +3,18 @@ How many single-cell faults a walk finds, by kind and seed, and how small it mak
 
     python benchmarks/walks.py [--seeds N=5] [--steps N=1000] [--all]
     python benchmarks/walks.py --sockets [--seeds N=5] [--jobs N] [--every N=1] [--record FILE]
+    python benchmarks/walks.py --faultless [--steps N] [--first N=1]
 
 Under a clock that is wound; with `--sockets` the command `walk` itself with its defaults, over real sockets, 30 s each.
 `--all` shows each scenario of more than six steps. `--every 10` takes a tenth of the faults. `--first 3` begins with
-seed 3. `--record` keeps results over sockets, so that an interrupted measurement goes on.
+seed 3. `--record` keeps results over sockets, so that an interrupted measurement goes on. `--faultless` walks the
+server as it is in each profile, effects at once and late: what it finds is a false alarm.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import sys
@@ -20,7 +23,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faulty import Yard, faults, settings
+from faulty import LATE, Yard, faults, settings
 from sockets import LIMIT, NO_RUN, results
 
 import spec
@@ -44,13 +47,20 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--sockets", action="store_true")
+    parser.add_argument("--faultless", action="store_true")
     parser.add_argument("--record", type=Path)
     parser.add_argument("--all", action="store_true")
     chosen = parser.parse_args()
     began = time.perf_counter()
-    (_over_sockets if chosen.sockets else _wound)(chosen)
+    (_faultless if chosen.faultless else _over_sockets if chosen.sockets else _wound)(chosen)
     print(f"{time.perf_counter() - began:.0f} s")
     return 0
+
+
+def _faultless(chosen: argparse.Namespace) -> None:
+    for profile, settle in itertools.product(spec.profiles(), (0, LATE)):
+        moves, found = Yard(profile).walk(chosen.first, chosen.steps, settle=settle)
+        print(f"{profile}, --settle {settle}: {moves} moves, {found.finding if found else 'nothing found'}", flush=True)
 
 
 def _wound(chosen: argparse.Namespace) -> None:
