@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import json
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -29,12 +30,12 @@ from conformance.walk import session
 from conformance.walk.reduce import Reducer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 LIMIT = 30.0
 """Seconds in which a fault must be found."""
 
-NO_RUN = 3
+NO_RUN = "no run"
 SERVED = Path(__file__).with_name("served.py")
 AGAIN = "does not fail each time"
 _PLACE: list[str] = []
@@ -60,13 +61,26 @@ class Result:
     why: str = ""
 
 
-def results(seeds: Iterable[int], numbers: Iterable[int], jobs: int) -> Iterator[Result]:
+def results(seeds: Iterable[int], numbers: Sequence[int], jobs: int, record: Path | None = None) -> Iterator[Result]:
     """
-    Every fault under every seed, as they come.
+    Every fault under every seed. What a record holds is not walked again, and what is walked is added to it.
     """
+    known = {(one.seed, one.number): one for one in _recorded(record)}
     tasks = [(seed, number) for seed in seeds for number in numbers]
     with ProcessPoolExecutor(jobs, initializer=_begin) as pool:
-        yield from pool.map(_walked, tasks)
+        new = pool.map(_walked, [task for task in tasks if task not in known])
+        for task in tasks:
+            one = known.get(task) or next(new)
+            if record and task not in known:
+                with record.open("a", encoding="utf-8") as lines:
+                    lines.write(json.dumps(asdict(one)) + "\n")
+            yield one
+
+
+def _recorded(record: Path | None) -> list[Result]:
+    if record is None or not record.exists():
+        return []
+    return [Result(**json.loads(line)) for line in record.read_text(encoding="utf-8").splitlines()]
 
 
 def _begin() -> None:
@@ -129,7 +143,7 @@ def _command(arguments: list[str]) -> tuple[int, str]:
         try:
             cli.main(["walk", *arguments], prog_name="workflow-conformance", standalone_mode=False)
         except KitError as error:
-            return NO_RUN, f"no run, exit code {NO_RUN}: {' '.join(str(error).split())[:160]}"
+            return error.code, f"{NO_RUN}, exit code {error.code}: {' '.join(str(error).split())[:160]}"
         except SystemExit as ended:
             return int(ended.code or 0), said.getvalue()
     return 0, said.getvalue()

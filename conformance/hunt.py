@@ -203,11 +203,14 @@ class Prey:
     def run(self, case: Case) -> Outcome:
         """
         One case against the mutant; once more where no answer came, which a machine that is busy can be the reason of.
+
+        What other cases got no answer to does not count: one that breaks the mutant must not speak for the next.
         """
         hold = next((HOLDS[one] for one in case.scenario.requires if one in HOLDS), PLAIN)
         if hold not in self._held:
             self._held[hold] = self._built(hold)
-        server, calls = self._held[hold]
+        kept, calls = self._held[hold]
+        server = kept.afresh()
         own = calls[case.surface.version]
         allocator = Allocator(lambda name: sweep(server.connection.ask, own, name, self._ended, DEADLINE))
         facts = Facts(allocator, self._ground.tokens.next, self._ended, keep=True)

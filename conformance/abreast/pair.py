@@ -21,6 +21,7 @@ from conformance.normal import Names, answer, apart
 from conformance.steps import FIRST, LONGEST, SLOWER
 from conformance.talk import Talk
 from conformance.walk.moves import GET, Move, Op
+from conformance.walk.steady import Steady
 from conformance.walk.walker import Place, Walker
 
 from .parting import Parting
@@ -34,26 +35,6 @@ if TYPE_CHECKING:
     from conformance.walk.instance import Instance
     from conformance.walk.model import Model
     from conformance.walk.oracle import Finding, Oracle
-
-
-class Clock:
-    """
-    The clock of a walk.
-    """
-
-    @staticmethod
-    def now() -> float:
-        """
-        Seconds, never going back.
-        """
-        return time.monotonic()
-
-    @staticmethod
-    def pause(seconds: float) -> None:
-        """
-        Let so much time pass.
-        """
-        time.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +56,7 @@ class Lane:
         calls = at.versions[version]
         self._talk = Talk(at.server, calls, "walk", 1, 0.0)
         self._names = Names(at.tokens.run)
-        place = Place(at.server.connection.ask, calls, Clock(), at.server.probe, at.target.workflows)
+        place = Place(at.server.connection.ask, calls, Steady(), at.server.probe, at.target.workflows)
         self._side, self.walker = side, Walker(place, oracle, at.tokens.next())
 
     def ask(self, name: str, op: Op) -> tuple[Observation, dict[str, Any]]:

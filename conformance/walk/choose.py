@@ -65,7 +65,7 @@ class Atlas:
         coming = ""
         if self.model.conditional(part, op.operation):
             coming = "condition"
-        elif op.event and part.script and op.event == part.script[0].waits:
+        elif part.script and (op.event == part.script[0].waits if op.event else not part.script[0].need):
             coming = part.script[0].happening
         recipe = op.recipe if self.model.accepts(cell.acts) else ""
         return part.state, coming, Op(op.operation, recipe, op.event)

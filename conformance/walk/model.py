@@ -159,11 +159,12 @@ class Model:
         """
         Where one turn, or one letter, may lead.
         """
-        return frozenset({*self._own(guess), *self._delivered(guess), *self._of_child(guess)})
+        return frozenset({*self._own(guess), *self._delivered(guess), *self._of_child(guess)} - {guess})
 
     def _own(self, guess: Guess) -> Iterator[Guess]:
         active = self._active(guess)
-        for size in range(1, len(guess.inbox) + 1):
+        due = self._turn.due(Turn(guess.state, guess.script, guess.held, ()))
+        for size in range(0 if due else 1, len(guess.inbox) + 1):
             batch, rest = guess.inbox[:size], guess.inbox[size:]
             if not self._alone and all(one.operation in self.machine.happenings for one in batch):
                 continue

@@ -15,6 +15,7 @@ from .choose import Atlas
 from .guess import least as first
 from .moves import Move
 from .shrink import least
+from .tell import Teller
 from .walker import Violation, Walker
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 MOST = 40
 """Ways that are tried."""
 
-TAIL = 5
-"""Operations at the end that may have to come one after the other just as they did."""
+TAIL = 10
+"""Ways after which all that came after in the walk is tried, too: it may have to follow just as it did."""
 
-LITTLE = 10
-"""Moves that need no other explanation."""
+LITTLE = 6
+"""Steps that need no other explanation."""
 
 PASSING = 3
 """Attempts at moves that do not wait for one another."""
@@ -44,25 +45,30 @@ OTHER = 2
 ENOUGH = 3
 """Ways that are handed on, the best first."""
 
+MANY = 8
+"""Ways that show something else, after which no more are looked for."""
+
 
 class Target:
     """
-    One operation in one state, as what is looked for: best where the workflow will do the same, too.
+    One operation in one state, as what is looked for: best where the workflow will do the same, too. `loose`: whatever
+    the workflow does, of the instance as well as of its child.
     """
 
     floor = 0
 
-    def __init__(self, atlas: Atlas, guess: Guess, op: Op) -> None:
+    def __init__(self, atlas: Atlas, guess: Guess, op: Op, *, loose: bool = False) -> None:
         self._atlas, self._op, self._key = atlas, op, atlas.key(guess, op)
-        self._script = atlas.model.part(guess, op).script
+        self._script, self._loose = atlas.model.part(guess, op).script, loose
 
     def count(self, guess: Guess, op: Op) -> float:
         """
         0 for what is looked for, 1 for what only looks like it.
         """
-        if op != self._op or self._atlas.key(guess, op) != self._key:
+        same = op == (self._op._replace(whom=op.whom) if self._loose else self._op)
+        if not same or self._atlas.key(guess, op) != self._key:
             return OTHER
-        return float(self._atlas.model.part(guess, op).script != self._script)
+        return float(not self._loose and self._atlas.model.part(guess, op).script != self._script)
 
     @staticmethod
     def shuffled(legs: list[tuple[Guess, Leg]]) -> list[tuple[Guess, Leg]]:
@@ -70,6 +76,22 @@ class Target:
         In the order they come.
         """
         return legs
+
+
+class Blamed(Target):
+    """
+    The operation whose answer was wrong, in a state in which it is.
+    """
+
+    def __init__(self, atlas: Atlas, op: Op, states: tuple[str, ...]) -> None:
+        self._atlas, self._op, self._states = atlas, op._replace(whom=""), states
+
+    def count(self, guess: Guess, op: Op) -> float:
+        """
+        0 for what is looked for.
+        """
+        here = self._atlas.model.part(guess, op).state
+        return float(OTHER * (op._replace(whom="") != self._op or here not in self._states))
 
 
 def ways(oracle: Oracle, violation: Violation) -> Iterator[tuple[Move, ...]]:
@@ -82,10 +104,12 @@ def ways(oracle: Oracle, violation: Violation) -> Iterator[tuple[Move, ...]]:
     here, targets = home, list[tuple[int, Target]]()
     for index, move in enumerate(moves):
         if move.kind == "act":
-            targets.append((index, Target(atlas, atlas.here(here), move.op)))
+            targets += [(index, Target(atlas, atlas.here(here), move.op, loose=one)) for one in (True, False)]
             here = atlas.after(atlas.here(here), move.op)
         elif move.kind == "settle":
             here = atlas.rests(here)
+    if moves[-1].kind == "act":
+        targets.append((len(moves), Blamed(atlas, moves[-1].op, violation.finding.states)))
     known = set[tuple[Move, ...]]()
     for number, (index, target) in enumerate(reversed(targets)):
         legs = atlas.way(home, target)
@@ -120,29 +144,36 @@ class Reducer:
 
     def found(self) -> Iterator[Violation]:
         """
-        Ways that break the rule again, the best first; then what was walked, made less, if that is little.
+        Short ways that break the rule again, each as little as it can be, and as it was.
 
-        Else the finding came of an earlier fault that time brought to light: then ways that show that fault, under its
-        own rule. What was walked comes last.
+        Then what takes more, the least first: longer ones, what was walked, and ways that show another fault, under its
+        own rule: what was found came of that one.
         """
-        wanted, good, others = self._violation.finding, 0, list[Violation]()
-        for moves in ways(self._oracle, self._violation):
-            again = self._executed(moves)
-            if again and _same(again.finding, wanted):
-                good += 1
-                yield self._least(again)
-                yield again
-            elif again:
+        short, longer, others = 0, list[Violation](), list[Violation]()
+        for again in filter(None, map(self._executed, ways(self._oracle, self._violation))):
+            if not _same(again.finding, self._violation.finding):
                 others.append(again)
-            if good == ENOUGH:
+            elif short + len(longer) < ENOUGH:
+                small = self._least(again)
+                if self._size(small) <= LITTLE:
+                    short += 1
+                    yield small
+                    yield again
+                else:
+                    longer.append(small)
+            if len(others) == MANY:
                 break
-        walked = self._least(self._violation)
-        if len(walked.moves) <= LITTLE or not others:
-            yield walked
-        for one in others[:ENOUGH]:
-            yield self._least(one)
-        if others:
-            yield walked
+        others = [self._least(one) for one in sorted(others, key=self._size)[:ENOUGH]]
+        rest = sorted([*longer, *others], key=self._size)
+        if not rest or self._size(rest[0]) > LITTLE:
+            rest = sorted([*rest, self._least(self._violation)], key=self._size)
+        yield from rest
+
+    def _size(self, violation: Violation) -> int:
+        """
+        The steps of its scenario.
+        """
+        return len(list(Teller(self._oracle.model, violation.finding).steps(violation.moves)))
 
     def _least(self, violation: Violation) -> Violation:
         best = violation

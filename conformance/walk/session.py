@@ -27,6 +27,7 @@ from .moves import book
 from .oracle import SURFACE, Oracle
 from .order import TRIES, Order, told
 from .reduce import PASSING, Reducer
+from .steady import Steady
 from .tell import scenario
 from .walker import Place, Walker
 
@@ -75,16 +76,6 @@ def walk(asked: Asked) -> int:
     return 1 if found else 0
 
 
-class _Clock:
-    @staticmethod
-    def now() -> float:
-        return time.monotonic()
-
-    @staticmethod
-    def pause(seconds: float) -> None:
-        time.sleep(seconds)
-
-
 class _Session:
     def __init__(self, asked: Asked, at: Reached) -> None:
         self._asked, self._at = asked, at
@@ -94,7 +85,7 @@ class _Session:
         self._oracle = Oracle(model, at.contract)
         scale = asked.options.scale
         connection = at.server.connection
-        base = Place(connection.ask, at.calls, _Clock(), at.server.probe, at.target.workflows)
+        base = Place(connection.ask, at.calls, Steady(), at.server.probe, at.target.workflows)
         self._place = replace(base, within=base.within * scale)
         self._short = replace(base, within=base.within * scale * SHORT)
         self._until = time.monotonic() + asked.seconds if asked.seconds else 0.0

@@ -169,6 +169,18 @@ class Teller:
         wanted = {machine.cell(state, operation).reply for state in self._finding.states}
         return here in self._finding.states or {machine.cell(here, operation).reply} == wanted
 
+    def _uncertain(self, name: str, op: Op, state: str) -> bool:
+        """
+        Whether an operation may come too early: while it would be refused instead of accepted, or the other way round,
+        or while a child is not seen where it must be.
+        """
+        machine, believed = self._model.machine, self._beliefs.state(name)
+        now = {self._model.part(one, op).state for one in self._model.closure(self._guesses)}
+        outcomes = {self._model.accepts(machine.cell(one, op.operation).acts) for one in now}
+        differs = machine.cell(believed, op.operation).reply != machine.cell(state, op.operation).reply
+        seen = self._shown.get(op.whom) == [state]
+        return (len(outcomes) > 1 and not seen) or differs or bool(op.whom and believed != state)
+
     def _call(self, op: Op) -> Iterator[Step]:
         self._asked = op
         likely = self.likely()
@@ -176,10 +188,7 @@ class Teller:
         name = self._names.get(op.whom, NAME)
         if not op.whom and self._finding.whom and CHILD in self._names and CHILD not in self._shown:
             yield self._eventually(CHILD, self.states(CHILD))
-        believed = self._model.machine.cell(self._beliefs.state(name), op.operation)
-        if believed.reply != self._model.machine.cell(part.state, op.operation).reply or (
-            op.whom and believed.state != part.state
-        ):
+        if self._uncertain(name, op, part.state):
             yield self._eventually(op.whom, [part.state])
         self._beliefs.asked(name, self._beliefs.cell(name, op.operation), moves=True)
         cell = self._model.cell(part, op.operation)

@@ -61,14 +61,14 @@ class Turns:
 
     def ends(self, turn: Turn) -> Iterator[Turn]:
         """
-        Where a turn may end.
+        Where a turn may end: with what is due, or before it, which then comes in a turn of its own.
         """
         due = self.due(turn)
         if due:
             yield from self._happens(turn, due)
         if turn.items:
             yield from self._takes(turn)
-        elif not due and not turn.owed:
+        elif not turn.owed:
             yield turn
 
     def due(self, turn: Turn) -> str:
