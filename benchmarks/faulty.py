@@ -19,7 +19,7 @@ from conformance.walk.choose import Chooser
 from conformance.walk.model import Model
 from conformance.walk.moves import book
 from conformance.walk.oracle import Oracle
-from conformance.walk.session import shrunk
+from conformance.walk.reduce import shrunk
 from conformance.walk.tell import scenario
 from conformance.walk.walker import Place, Walker
 from reference_server import assembly
@@ -40,12 +40,14 @@ LATE = 50
 @dataclass(frozen=True, slots=True)
 class Fault:
     """
-    One cell that is not as the table says. `kind`: reply, settle, nothing, refused.
+    One cell that is not as the table says. `kind`: reply, settle, nothing, refused, and `when` for one that hangs on a
+    condition.
     """
 
     kind: str
     cell: spec.Cell
     wrong: spec.Cell
+    condition: str = ""
 
     @property
     def name(self) -> str:
@@ -53,13 +55,17 @@ class Fault:
         What is wrong, in short.
         """
         change = self.wrong.acts if self.wrong.acts != self.cell.acts else self.wrong.settles[0]
-        return f"{self.kind} {self.cell.state}.{self.cell.event} -> {change}"
+        where = ".".join(filter(None, (self.cell.state, self.cell.event, self.condition)))
+        return f"{self.kind} {where} -> {change}"
 
     def machine(self, machine: spec.Machine) -> spec.Machine:
         """
         The table with the fault.
         """
-        row = {**machine.table[self.cell.state], self.cell.event: self.wrong}
+        wrong, whole = self.wrong, machine.cell(self.cell.state, self.cell.event)
+        if self.condition:
+            wrong = replace(whole, when={**whole.when, self.condition: wrong})
+        row = {**machine.table[self.cell.state], self.cell.event: wrong}
         return replace(machine, table={**machine.table, self.cell.state: row})
 
 
@@ -75,6 +81,9 @@ def faults(held: spec.Spec) -> Iterator[Fault]:
                 if other not in cell.settles and held.replies[cell.acts].outcome == "accepted":
                     kind = "nothing" if other == state else "settle"
                     yield Fault(kind, cell, replace(cell, settles=(other,)))
+    for cell in (cell for row in held.machine.table.values() for cell in row.values()):
+        for condition, inner in cell.when.items():
+            yield from (replace(one, kind="when", condition=condition) for one in _replies(held, inner))
 
 
 def _replies(held: spec.Spec, cell: spec.Cell) -> Iterator[Fault]:
@@ -169,7 +178,7 @@ class Yard:
     def __init__(self, profile: str = spec.DEFAULT_PROFILE, hold: str = "") -> None:
         self.held, self.hold = spec.load(profile), hold
         self.contract = Contract(self.held.openapi)
-        self.model = Model(self.held, book(self.held.workflows), hold)
+        self.model = Model(self.held, book(self.held, alone=bool(hold)), hold)
         self.oracle = Oracle(self.model, self.contract)
 
     def place(self, server: Server) -> Place:

@@ -207,11 +207,13 @@ class Prey:
     def run(self, case: Case) -> Outcome:
         """
         One case against the mutant; once more where no answer came, which a machine that is busy can be the reason of.
+
+        What other cases got no answer to does not count: one that breaks the mutant must not speak for the next.
         """
         hold = next((HOLDS[one] for one in case.scenario.requires if one in HOLDS), PLAIN)
         if hold not in self._held:
             self._held[hold] = self._built(hold)
-        server = self._held[hold]
+        server = self._held[hold].afresh()
         own = server.asks[case.surface.name]
         facts = self._facts[hold]
         outcome = attempt(case, 1, server, own, facts)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PAGE = "mutants.md"
 
 
-def prove(globs: Sequence[str], jobs: int, out: Path, *, every: bool, check: bool, as_json: bool) -> int:  # noqa: PLR0913 - as asked
+def prove(globs: Sequence[str], jobs: int, out: Path, *, every: bool, check: bool, as_json: bool) -> int:  # noqa: PLR0913 - each is an option of the command
     """
     Run the matrix, and the null servers unless it is narrowed; the exit code.
     """

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 DIES, LIVES = "control/dies", "control/lives"
 SURFACES = ("http/v1.0", "grpc/beta1", "taskhub")
 """One surface of each kind: what the others of its kind do is the same by the scenarios of versions."""
-
-_TRIES = 3
 EVERYTHING = ("hold_pending", "hold_stalled", "restart", "api_token")
 _SERVER = ("{python}", "-P", "-m", "reference_server")
 
@@ -167,18 +165,14 @@ def _excused(kill: Kill, known: Mapping[str, str]) -> bool:
 
 def _killers(mutant: Mutant, ground: Ground) -> frozenset[str]:
     """
-    The scenarios that kill a mutant. One that got no answer is asked again: it may be the machine that has no time.
+    The scenarios that kill a mutant.
     """
     found: set[str] = set()
     cases, _ = order(mutant, ground.cases[mutant.profile])
     with Prey(mutant.name, ground) as prey:
         for case in cases:
             name = case.scenario.id
-            if name in found:
-                continue
-            outcomes = (prey.run(case) for _ in range(_TRIES))
-            outcome = next((one for one in outcomes if one.result != "error"), None) or prey.run(case)
-            if judged(mutant, case, outcome, 1).verdict == "killed":
+            if name not in found and judged(mutant, case, prey.run(case), 1).verdict == "killed":
                 found.add(name)
     return frozenset(found)
 

@@ -12,7 +12,7 @@ import itertools
 import threading
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from .errors import CannotRun
 
@@ -60,6 +60,12 @@ class Server:
     gone: str = ""
     silent: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def afresh(self) -> Self:
+        """
+        The same server, with nothing held against it.
+        """
+        return replace(self, stop=threading.Event(), gone="", silent=0, lock=threading.Lock())
 
     def silence(self, saw: Observation) -> bool:
         """

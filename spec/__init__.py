@@ -25,6 +25,7 @@ from .model import (
     Spec,
     SpecError,
     State,
+    Walks,
 )
 from .reading import BadFile, Document, Mark, read
 from .surfaces import Form, Other, Refusal, Surface
@@ -56,6 +57,7 @@ __all__ = [
     "SpecError",
     "State",
     "Surface",
+    "Walks",
     "carrying",
     "divergences",
     "document",
@@ -193,6 +195,7 @@ def _load(name: str) -> Spec:
         rules=_rules(),
         openapi=openapi(),
         workflows=workflows(),
+        walks=_walks(document("walks.yaml").data),
     )
 
 
@@ -214,6 +217,10 @@ def _merge(base: Any, overlay: Any) -> Any:
 def _profile(data: Mapping[str, Any]) -> Profile:
     claims = tuple(Claim(c["id"], c["claims"], c["evidence"], c["source"]) for c in data["claims"])
     return Profile(data["name"], data["title"], data["runtime"], data["features"], claims)
+
+
+def _walks(data: Mapping[str, Any]) -> Walks:
+    return Walks(data["recipes"], data["answers"], data["of_child"], data["of_parent"], data["together"])
 
 
 def _machine(data: Mapping[str, Any], table: Mapping[str, Any]) -> Machine:

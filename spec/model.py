@@ -199,6 +199,22 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class Walks:
+    """
+    What walks know beyond the table: scripts with their rules, and the rules of what no cell speaks of.
+
+    `answers` maps a field of an answer to its rule; `of_child` an operation on a parent, or `ended`, to the rule of
+    what becomes of the child; `of_parent` a happening of a child, or `otherwise`, to the parent's.
+    """
+
+    recipes: Mapping[str, Mapping[str, Any]]
+    answers: Mapping[str, str]
+    of_child: Mapping[str, str]
+    of_parent: Mapping[str, str]
+    together: str
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """
     Everything, under one profile.
@@ -210,3 +226,4 @@ class Spec:
     rules: Mapping[str, Rule]
     openapi: Mapping[str, Any]
     workflows: Mapping[str, Any]
+    walks: Walks

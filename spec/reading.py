@@ -24,6 +24,8 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 """Deepest nesting that is read."""
 
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH}"
+
 Path = tuple[str | int, ...]
 
 
@@ -91,7 +93,9 @@ def read(text: str | bytes, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         where = error.problem_mark or error.context_mark
         mark = Mark(where.line + 1, where.column + 1) if where else Mark(1, 1)
-        raise BadFile(name, mark, f"not YAML: {error.problem or error.context}") from None
+        problem = error.problem or error.context or ""
+        deep = "nesting depth" in problem  # PyYAML 6.0.4 looks ahead and has a bound of its own, which is wider
+        raise BadFile(name, mark, _TOO_DEEP if deep else f"not YAML: {problem}") from None
     except yaml.YAMLError as error:
         raise BadFile(name, Mark(1, 1), f"not YAML: {' '.join(str(error).split())}") from None
     finally:
@@ -142,7 +146,7 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             return self.scalar(event, mark)
         if len(path) >= MAX_DEPTH:
-            raise BadFile(self.name, mark, f"nested deeper than {MAX_DEPTH}")
+            raise BadFile(self.name, mark, _TOO_DEEP)
         if isinstance(event, yaml.MappingStartEvent):
             return self.mapping(path)
         return self.sequence(path)

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.compare import SIDES
 from conformance.errors import CannotRun
-from conformance.judge import workflow
-from conformance.match import Text, parse, plain
+from conformance.judge import shown
+from conformance.match import Text, plain
 from conformance.normal import Names, answer, apart
 from conformance.steps import FIRST, LONGEST, SLOWER
 from conformance.talk import Talk
 from conformance.walk.moves import GET, Move, Op
+from conformance.walk.steady import Steady
 from conformance.walk.walker import Place, Walker
 
 from .parting import Parting
@@ -31,28 +32,9 @@ if TYPE_CHECKING:
     from conformance.compare import Place as Differs
     from conformance.exchange import Observation
     from conformance.reach import Reached
+    from conformance.walk.instance import Instance
     from conformance.walk.model import Model
-    from conformance.walk.oracle import Finding, Instance, Oracle
-
-
-class Clock:
-    """
-    The clock of a walk.
-    """
-
-    @staticmethod
-    def now() -> float:
-        """
-        Seconds, never going back.
-        """
-        return time.monotonic()
-
-    @staticmethod
-    def pause(seconds: float) -> None:
-        """
-        Let so much time pass.
-        """
-        time.sleep(seconds)
+    from conformance.walk.oracle import Finding, Oracle
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +56,7 @@ class Lane:
         calls = at.asks[surface]
         self._talk = Talk(at.server, calls, "walk", 1, 0.0)
         self._names = Names(at.tokens.run)
-        place = Place(at.server.connection.ask, calls, Clock(), at.server.probe, at.target.workflows)
+        place = Place(at.server.connection.ask, calls, Steady(), at.server.probe, at.target.workflows)
         self._side, self.walker = side, Walker(place, oracle, at.tokens.next())
 
     def ask(self, name: str, op: Op) -> tuple[Observation, dict[str, Any]]:
@@ -200,9 +182,10 @@ class Pair:
         if instance.blind:
             return False
         settled = [one for one in self._model.settled(instance.guesses) if one in instance.guesses]
-        if instance.recipe is None or not instance.recipe.restarts or self._held:
+        recipe = instance.members[""].recipe
+        if recipe is None or not recipe.restarts or self._held:
             return bool(settled)
-        inputs, raw, states = instance.recipe.inputs, _input(saw), self._model.machine.states
+        inputs, raw, states = recipe.inputs, _input(saw), self._model.machine.states
         return any(
             raw == inputs[-len(one.script)]
             if one.script and states[one.state].exists and not states[one.state].terminal
@@ -224,9 +207,5 @@ def _places(seen: Mapping[str, tuple[Observation, dict[str, Any]]]) -> tuple[Dif
 
 
 def _input(saw: Observation) -> Any:
-    try:
-        body = parse(saw.body)
-    except ValueError:
-        return None
-    text = workflow(body).get("input") if isinstance(body, dict) else None
+    text = shown(saw).get("input")
     return plain(text.raw) if isinstance(text, Text) else text

@@ -2,7 +2,9 @@
 Walks on two servers: moves, differences, and the least moves that show each again.
 
 Rule 1: moves depend on the seed and the table; both servers get each of them, in the same order.
-Rule 2: what differs is walked once more on fresh instances, with all patience; only what differs again is told, shrunk.
+Rule 2: the workflows wait for events only: of one with a timer or a child, two servers may show different states at any
+moment without either being wrong, as each takes its own time for them.
+Rule 3: what differs is walked once more on fresh instances, with all patience; only what differs again is told, shrunk.
 """
 
 from __future__ import annotations
@@ -154,7 +156,7 @@ class Abreast:
     def _oracle(self, surface: str) -> Oracle:
         held, contract = self._held, self.at[SIDES[0]].contract
         kind = next(one.kind for one in surfaces(contract) if one.name == surface)
-        return Oracle(Model(held, book(held.workflows), self._holds()), contract, kind)
+        return Oracle(Model(held, book(held, alone=True), self._holds()), contract, kind)
 
     @property
     def _held(self) -> spec.Spec:

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -154,7 +155,7 @@ def test_a_rule_of_the_spec_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     rule = spec.Rule("WF-NO-SUCH-001", "MUST", "A thing\n  is so.", "docs, page 1", ("http",), (), "1.15", "", "", "")
     known = spec.load("dapr-1.18")
-    changed = spec.Spec(known.profile, known.machine, known.replies, {rule.id: rule}, known.openapi, known.workflows)
+    changed = replace(known, rules={rule.id: rule})
     monkeypatch.setattr(spec, "load", lambda _: changed)
 
     assert "  WF-NO-SUCH-001 MUST  A thing is so.\n  source   docs, page 1\n" in shown(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import _thread
 import json
+import signal
 import threading
 from typing import Any
 
@@ -216,7 +217,11 @@ def test_an_interrupted_comparison_has_its_footer(diff: Any, toy: Any, folder: A
         return engine(method, target, headers, body)
 
     stays = HEAD + ECHO + "  - stays: {get: wf, expect: {runtimeStatus: COMPLETED}, for: 600}\n"
-    code, _, (_, footer), _ = diff(interrupting, toy(), folder(a__one=stays))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+    try:
+        code, _, (_, footer), _ = diff(interrupting, toy(), folder(a__one=stays))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
     assert (code, footer["reason"], footer["complete"]) == (3, "interrupted", False)
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 from itertools import count
 from typing import Any
 
@@ -16,18 +15,19 @@ import spec
 from conformance.contract import Contract
 from conformance.exchange import Observation, Request
 from conformance.walk.choose import Chooser
+from conformance.walk.instance import Instance
 from conformance.walk.linear import Done, explained, shortest
 from conformance.walk.model import Model
-from conformance.walk.moves import Move, Op, book
-from conformance.walk.oracle import Instance, Oracle
-from conformance.walk.shrink import ends, least
+from conformance.walk.moves import Op, book
+from conformance.walk.oracle import Oracle
+from conformance.walk.shrink import least
 
 HELD = spec.load()
 
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model(HELD, book(HELD.workflows))
+    return Model(HELD, book(HELD))
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_a_target_may_hold_new_instances(hold: str) -> None:
     """
     Where a target keeps new instances in a state, that is where they settle.
     """
-    held = Model(HELD, book(HELD.workflows), hold)
+    held = Model(HELD, book(HELD, alone=True), hold)
 
     assert states(held.settled(reached(held, START))) == {hold}
 
@@ -134,7 +134,7 @@ def test_short_walks_come_everywhere(model: Model) -> None:
     chooser = Chooser(model, random.Random(3))
     list(chooser.moves(400))
     there = {state for state in HELD.machine.states if state != "STALLED"}
-    tried = {(state, op.operation) for state, _, op in chooser._tried}
+    tried = {(state, op.operation) for state, _, op in chooser.tried}
 
     assert tried == {(state, operation) for state in there for operation in HELD.machine.offered("http")}
 
@@ -161,7 +161,7 @@ def shown(state: str, **fields: Any) -> Observation:
 
 def begun(oracle: Oracle) -> Instance:
     names = frozenset({"ConformanceScript", "ConformanceEcho"})
-    one = Instance(oracle, "x", names, oracle.model.unknown, "WF-GET-002")
+    one = Instance(oracle, "x", names, oracle.model.unknown)
     assert one.acted(START, row("start.accepted", instanceID="x")) is None
     assert one.looked(shown("RUNNING"), Op("get")) is None
     return one
@@ -204,11 +204,9 @@ def test_silence_is_never_failed() -> None:
     Where a profile says nothing of a reply, any answer will do.
     """
     held = spec.load("documented")
-    oracle = Oracle(Model(held, book(held.workflows)), Contract(held.openapi))
+    oracle = Oracle(Model(held, book(held)), Contract(held.openapi))
     for saw in (row("accepted"), row("pause.absent"), row("purge.absent")):
-        assert (
-            Instance(oracle, "x", frozenset({"w"}), oracle.model.unknown, "WF-GET-002").acted(Op("pause"), saw) is None
-        )
+        assert Instance(oracle, "x", frozenset({"w"}), oracle.model.unknown).acted(Op("pause"), saw) is None
 
 
 def history(*entries: tuple[Op, str, float, float]) -> list[Done]:
@@ -250,62 +248,73 @@ def test_nothing_is_found_in_the_reference_server(command: Any, tmp_path: Any) -
         assert (code, "nothing found" in out) == (0, True)
 
 
-def liar(toy: Any) -> Any:
+def faulty(folder: Any, mutant: str) -> Any:
     """
-    A toy that refuses the second pause.
+    A target file that starts the reference server with a fault.
     """
-    return toy({("SUSPENDED", "pause"): "pause.absent"})
+    command = '["{python}", -P, -m, reference_server, --dapr-http-port, "0", --ready-json, --profile, "{profile}"'
+    path = folder / "target.yaml"
+    path.write_text(f"version: 1\nname: faulty\ntitle: a mutant\nstart: {command}, --mutant, {mutant}]\n")
+    return path
 
 
-def test_a_finding_is_a_scenario_that_fails_the_same_way(command: Any, peer: Any, toy: Any, tmp_path: Any) -> None:
+def test_a_finding_is_a_scenario_that_fails_the_same_way(command: Any, tmp_path: Any) -> None:
     """
     What a walk finds is shrunk, written, and fails under the same rule when run; `minimize` has nothing to take away.
     """
-    runs = []
+    at, runs = faulty(tmp_path, "cell/SUSPENDED.pause/reply"), []
     for name in ("one", "two"):
-        url = peer(liar(toy)).url
-        code, out, _ = command("walk", "--server", url, "--seed", 5, "--steps", 300, "--out", tmp_path / name)
-        runs.append((code, out.replace(str(tmp_path / name), "")))
+        code, out, _ = command("walk", "--target", at, "--seed", 5, "--steps", 300, "--out", tmp_path / name)
+        said = [line for line in out.splitlines() if "seen:" not in line]
+        runs.append((code, "\n".join(said).replace(str(tmp_path / name), "")))
         found = tmp_path / name / "walk-5-1.yaml"
         text = found.read_text()
     assert runs[0] == runs[1]
     assert runs[0][0] == 1
     assert "WF-PAUSE-003" in runs[0][1]
     assert text.count("\n  - ") <= 6
-    url = peer(liar(toy)).url
-    code, out, _ = command("run", "--server", url, "--scenarios", found.parent, "--surface", "http/v1.0")
+    code, out, _ = command("run", "--target", at, "--scenarios", found.parent, "--surface", "http/v1.0")
     assert (code, "WF-PAUSE-003" in out) == (1, True)
-    code, out, err = command("minimize", found, "--server", url, "-o", tmp_path / "small.yaml")
+    code, out, err = command("minimize", found, "--target", at, "-o", tmp_path / "small.yaml")
     assert (code, out) == (0, (tmp_path / "small.yaml").read_text())
     assert "WF-PAUSE-003" in err
     assert command("minimize", found)[0] == 2
 
 
-def test_a_history_that_nothing_explains_breaks_a_rule(command: Any, peer: Any, toy: Any) -> None:
+@pytest.mark.parametrize(
+    ("mutant", "rule", "more"),
+    [
+        ("timer/never", "WF-TIMER-001", ()),
+        ("child/paused", "WF-CHILD-015", ()),
+        ("child/of_refused_purge", "WF-CHILD-010", ()),
+        ("together/unlike_lost", "WF-CONC-007", ("--parallel", 3)),
+    ],
+)
+def test_what_is_wrong_is_told_under_its_rule(
+    command: Any, tmp_path: Any, mutant: str, rule: str, more: tuple[Any, ...]
+) -> None:
     """
-    What several threads find is told with its rule, the states before it, and every answer.
+    A fault in timers, in families or between simultaneous operations becomes a short scenario that fails when run.
     """
-    url = peer(liar(toy)).url
+    at, found = faulty(tmp_path, mutant), tmp_path / "found"
+    code, out, _ = command("walk", "--target", at, "--seed", 3, "--out", found, *more)
+    assert (code, rule in out) == (1, True)
+    text = (found / "walk-3-1.yaml").read_text()
+    assert text.count("\n  - ") <= 6
+    assert ("parallel:" in text) == ("it may have been in" in out) == bool(more)
+    code, out, _ = command("run", "--target", at, "--scenarios", found, "--surface", "http/v1.0")
+    assert (code, rule in out) == (1, True)
 
-    code, out, _ = command("walk", "--server", url, "--parallel", 3, "--steps", 300)
 
-    assert code == 1
-    assert re.search(r"^WF-[A-Z]+-[0-9]+ \((MUST|SHOULD|PROFILE)\): ", out, re.MULTILINE)
-    assert "it may have been in" in out
-    assert "pause -> 500" in out
-
-
-def test_what_followed_the_last_start_is_tried_first() -> None:
+def test_what_breaks_a_rule_without_company_is_told_alone(command: Any, tmp_path: Any) -> None:
     """
-    The shortest end comes first, as it was and with waits; the whole comes last.
+    What several threads find, and one operation by itself shows again, is told with its rule, its moves and its answer.
     """
-    start, pause, settle = Move("act", "i", START), Move("act", "i", Op("pause")), Move("settle", "i")
-    moves = (start, settle, pause, start, pause, settle)
-
-    tried = list(ends(moves))
-
-    assert tried[:3] == [moves[3:], (start, pause, settle, settle), (start, settle, pause, settle, settle)]
-    assert tried[-3] == moves
+    at, found = faulty(tmp_path, "cell/SUSPENDED.pause/reply"), tmp_path / "found"
+    code, out, _ = command("walk", "--target", at, "--parallel", 3, "--steps", 300, "--out", found)
+    assert (code, "WF-PAUSE-003 (" in out, "it may have been in" in out) == (1, True, False)
+    assert [line for line in out.splitlines() if line.startswith("  - ")][-1] == "  - pause"
+    assert "parallel:" not in (found / "walk-1-1.yaml").read_text()
 
 
 def test_a_server_that_dies_is_no_finding(command: Any, peer: Any, toy: Any, tmp_path: Any) -> None:

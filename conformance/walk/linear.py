@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from spec import UNSPECIFIED
+
+from .moves import GET
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from conformance.exchange import Observation
 
-    from .model import Guesses
+    from .guess import Guess, Guesses
+    from .model import Model
     from .moves import Op
     from .oracle import Oracle
 
@@ -80,3 +85,35 @@ def _after(oracle: Oracle, guesses: Guesses, one: Done, *, certain: bool) -> Gue
         for after in model.asked(guess, one.op)
     }
     return frozenset(accepted) | now
+
+
+def outcomes(model: Model, guess: Guess, ops: Sequence[Op]) -> tuple[frozenset[int], frozenset[str]]:
+    """
+    How many of some simultaneous operations may be accepted, and where the instance may settle, in any order of them.
+    """
+    counts, states = set[int](), set[str]()
+    known: set[tuple[frozenset[int], int, Guess]] = set()
+    waiting = [(frozenset[int](), 0, guess)]
+    while waiting:
+        here = waiting.pop()
+        if here in known:
+            continue
+        known.add(here)
+        placed, count, now = here
+        if len(placed) == len(ops):
+            counts.add(count)
+            states |= {one.state for one in model.settled(frozenset({now}))}
+        for one in model.closure(frozenset({now})):
+            for index, op in enumerate(ops):
+                if index not in placed:
+                    waiting += [(placed | {index}, count + more, after) for more, after in _answers(model, one, op)]
+    return frozenset(counts), frozenset(states)
+
+
+def _answers(model: Model, guess: Guess, op: Op) -> Iterator[tuple[int, Guess]]:
+    cell = model.cell(guess, op.operation)
+    silent = cell.reply == UNSPECIFIED
+    if silent or model.accepts(cell.reply):
+        yield from ((1, after) for after in ([guess] if op.operation == GET else model.asked(guess, op)))
+    if silent or not model.accepts(cell.reply):
+        yield 0, guess

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,11 @@ from .choose import Chooser
 from .model import Model
 from .moves import book
 from .oracle import Oracle
-from .shrink import ends, least
+from .order import TRIES, Order, told
+from .reduce import PASSING, Reducer
+from .steady import Steady
 from .tell import scenario
-from .walker import Place, Violation, Walker
+from .walker import Place, Walker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
     from conformance.reach import Reached
 
     from .moves import Move
+    from .oracle import Finding
+    from .together import Clash
+    from .walker import Violation
 
 HOLDS = "hold_"
 SHORT = 0.2
@@ -70,88 +76,16 @@ def walk(asked: Asked) -> int:
     return 1 if found else 0
 
 
-def shrunk(place: Place, oracle: Oracle, violation: Violation, token: str) -> Violation:
-    """
-    The least of the moves that breaks the same rule again, each attempt on an ID of its own.
-
-    Where the walk's timing cannot be had again, the least of what its moves break at another time; where that is
-    nothing, the violation as it was.
-    """
-    tries = _Tries(place, oracle, token)
-    other = None
-    for moves in ends(violation.moves):
-        found = tries.walk(moves)
-        if found is not None and _alike(found, violation):
-            return tries.least(found)
-        other = other or found
-    return tries.least(other) if other else violation
-
-
-class _Tries:
-    """
-    Walks of some of the moves, again and again.
-    """
-
-    def __init__(self, place: Place, oracle: Oracle, token: str) -> None:
-        self._place, self._oracle, self._token = place, oracle, token
-        self._number = 0
-
-    def walk(self, moves: tuple[Move, ...]) -> Violation | None:
-        """
-        What these moves break.
-        """
-        self._number += 1
-        walker = Walker(self._place, self._oracle, f"{self._token}-{self._number}")
-        found = walker.walk(moves)
-        walker.sweep()
-        return found
-
-    def least(self, violation: Violation) -> Violation:
-        """
-        The shortest that was seen to break the same rule.
-        """
-        best = violation
-
-        def fails(moves: tuple[Move, ...]) -> bool:
-            nonlocal best
-            found = self.walk(moves)
-            if found is None or not _alike(found, violation):
-                return False
-            best = found if len(found.moves) <= len(best.moves) else best
-            return True
-
-        least(violation.moves, fails)
-        return best
-
-
-def _alike(one: Violation, other: Violation) -> bool:
-    return (one.finding.rule, one.finding.kind) == (other.finding.rule, other.finding.kind)
-
-
-class Wall:
-    """
-    The clock on the wall, and its sleep.
-    """
-
-    @staticmethod
-    def now() -> float:
-        return time.monotonic()
-
-    @staticmethod
-    def pause(seconds: float) -> None:
-        time.sleep(seconds)
-
-
 class _Session:
     def __init__(self, asked: Asked, at: Reached) -> None:
         self._asked, self._at = asked, at
         held = [name for name in at.held.machine.states if f"{HOLDS}{name.lower()}" in at.target.capabilities]
         self._requires = [f"{HOLDS}{name.lower()}" for name in held]
-        model = Model(at.held, book(at.held.workflows), held[0] if held else "")
+        model = Model(at.held, book(at.held, alone=bool(held)), held[0] if held else "")
         self._oracle = Oracle(model, at.contract, at.kind)
         scale = asked.options.scale
         connection = at.server.connection
-        base = Place(connection.ask, at.calls, Wall(), at.server.probe, at.target.workflows)
+        base = Place(connection.ask, at.calls, Steady(), at.server.probe, at.target.workflows)
         self._place = replace(base, within=base.within * scale)
         self._short = replace(base, within=base.within * scale * SHORT)
         self._until = time.monotonic() + asked.seconds if asked.seconds else 0.0
@@ -180,10 +114,10 @@ class _Session:
         rounds = together.Rounds(self._place, self._oracle, self._asked.parallel, self._asked.seed)
         found = 0
         for number in range(self._asked.walks):
-            trouble = rounds.walk(self._asked.steps, number, self._at.tokens.next(), self._over)
-            if trouble:
+            clash = rounds.walk(self._asked.steps, number, self._at.tokens.next(), self._over)
+            if clash:
                 found += 1
-                click.echo(trouble)
+                self._explain(clash, number + 1)
         self.executed = rounds.executed
         return found
 
@@ -196,24 +130,49 @@ class _Session:
                 return
             yield move
 
+    def _explain(self, clash: Clash, number: int) -> None:
+        """
+        What a clash comes to, and the scenario that shows it again.
+        """
+        order = Order(self._short, self._oracle, clash, self._at.tokens.next())
+        alone = order.alone()
+        if alone:
+            self._report(alone, number)
+            return
+        (way, ops), finding = order.fewest(), order.finding()
+        self._rule(finding)
+        click.echo(clash.told())
+        path = self._path(number)
+        text = order.scenario(way, ops, self._requires)
+        again = any(self._again(text, path.name, finding.rule) for _ in range(TRIES))
+        self._write(path, text)
+        click.echo(f"  {len(clash.ops)} -> {len(ops)} operations at once: {', '.join(told(ops))}; {path}")
+        self._doubt(again=again)
+
     def _report(self, violation: Violation, number: int) -> None:
         """
         Shrink a finding, write its scenario, and see whether it fails again.
         """
-        small = shrunk(self._short, self._oracle, violation, self._at.tokens.next())
-        path = self._asked.out / f"walk-{self._asked.seed}-{number}.yaml"
-        text = scenario(small, self._oracle.model, self._requires)
-        again = self._again(text, path.name, small.finding.rule)
-        if not again and small.moves != violation.moves:
-            whole = scenario(violation, self._oracle.model, self._requires)
-            again = self._again(whole, path.name, violation.finding.rule)
-            text, small = (whole, violation) if again else (text, small)
+        path = self._path(number)
+        reducer = Reducer(self._short, self._oracle, violation, self._at.tokens.next())
+        text, small, again = "", violation, False
+        for one in chain(reducer.found(), [violation]):
+            text, small = scenario(one, self._oracle.model, self._requires), one
+            again = any(self._again(text, path.name, one.finding.rule) for _ in range(PASSING))
+            if again:
+                break
+        self._write(path, text)
+        self._say(small, len(violation.moves), path, again=again)
+
+    def _path(self, number: int) -> Path:
+        return self._asked.out / f"walk-{self._asked.seed}-{number}.yaml"
+
+    def _write(self, path: Path, text: str) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         except OSError as error:
             raise CannotRun(f"--out {self._asked.out}: cannot be written: {error.strerror or error}") from None
-        self._say(small, len(violation.moves), path, again=again)
 
     def _again(self, text: str, name: str, rule: str) -> bool:
         outcome = self._at.executed(self._at.case(text, name))
@@ -221,15 +180,22 @@ class _Session:
 
     def _say(self, small: Violation, before: int, path: Path, *, again: bool) -> None:
         finding = small.finding
-        level = self._at.held.rules[finding.rule]
-        click.echo(f"{finding.rule} ({level.level}): {level.statement}")
+        self._rule(finding)
         click.echo(f"  {finding.why}\n  wanted: {finding.wanted}\n  seen:   {finding.seen}")
         for move in small.moves:
             detail = move.op.recipe or move.op.event
             click.echo(f"  - {move.op.operation if move.kind == 'act' else move.kind}{f' {detail}' if detail else ''}")
         click.echo(f"  {before} -> {len(small.moves)} moves; {path}")
+        self._doubt(again=again)
+
+    def _rule(self, finding: Finding) -> None:
+        level = self._at.held.rules[finding.rule]
+        click.echo(f"{finding.rule} ({level.level}): {level.statement}")
+
+    @staticmethod
+    def _doubt(*, again: bool) -> None:
         if not again:
             click.echo("  the scenario alone does not fail each time: it takes the timing of the walk")
 
 
-__all__ = ["Asked", "shrunk", "walk"]
+__all__ = ["Asked", "walk"]

@@ -8,8 +8,9 @@ Rule 2: a round is judged as a whole, each instance by its own history.
 from __future__ import annotations
 
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.judge import accepts
@@ -22,8 +23,9 @@ from .walker import Walker
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .model import Guesses
-    from .oracle import Finding, Instance, Oracle
+    from .guess import Guesses
+    from .instance import Instance
+    from .oracle import Oracle
     from .walker import Place
 
 BURST = 2
@@ -36,6 +38,37 @@ ROUNDS = 6
 """Rounds until fresh instances take the place of the old."""
 
 
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """
+    A history that no order explains, or whose end none explains; where the instance may have been before it.
+    """
+
+    before: Guesses
+    history: tuple[Done, ...]
+    why: str
+
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        """
+        What was asked, in the order it was.
+        """
+        return tuple(one.op for one in sorted(self.history, key=lambda done: done.asked))
+
+    def told(self) -> str:
+        """
+        The history, for people.
+        """
+        states = " or ".join(sorted({one.state for one in self.before}))
+        lines = [f"  {self.why}", f"  it may have been in {states} before; seconds of request and answer:"]
+        first = min((one.asked for one in self.history), default=0.0)
+        for one in sorted(self.history, key=lambda done: done.asked):
+            name = f"{one.op.operation} {one.op.recipe or one.op.event}".strip()
+            body = f" {one.saw.text[:160]}" if one.op.operation == GET or not accepts(one.saw) else ""
+            lines.append(f"  {one.asked - first:8.4f} {one.answered - first:8.4f}  {name} -> {one.saw.status}{body}")
+        return "\n".join(lines)
+
+
 class Rounds:
     """
     Walks with several threads.
@@ -43,83 +76,79 @@ class Rounds:
 
     def __init__(self, place: Place, oracle: Oracle, threads: int, seed: int) -> None:
         self._place, self._oracle, self._threads, self._seed = place, oracle, threads, seed
-        self._ops = tuple(operations(oracle.model))
+        self._ops = tuple(op for op in operations(oracle.model) if not op.whom and not _sets_off(oracle, op))
         self.executed = 0
 
-    def walk(self, steps: int, number: int, token: str, over: Callable[[], bool]) -> str:
+    def walk(self, steps: int, number: int, token: str, over: Callable[[], bool]) -> Clash | None:
         """
-        Rounds of one walk, until a history cannot be explained; that history as text, empty where there is none.
+        Rounds of one walk, until a history cannot be explained.
         """
         chance = random.Random(f"{self._seed}/{number}")  # noqa: S311 - moves are drawn, not secrets
         walker = Walker(self._place, self._oracle, token)
-        goal, turn, trouble = self.executed + steps, 0, ""
+        goal, turn, clash = self.executed + steps, 0, None
         with ThreadPoolExecutor(self._threads) as pool:
-            while self.executed < goal and not trouble and not over():
+            while self.executed < goal and not clash and not over():
                 names = [f"p{turn // ROUNDS}-{index}" for index in range(SHARED)]
-                trouble = self._round(pool, walker, names, chance)
+                clash = self._round(pool, walker, names, chance)
                 turn += 1
         walker.sweep()
-        return trouble
+        return clash
 
-    def _round(self, pool: ThreadPoolExecutor, walker: Walker, names: Sequence[str], chance: random.Random) -> str:
+    def _round(
+        self, pool: ThreadPoolExecutor, walker: Walker, names: Sequence[str], chance: random.Random
+    ) -> Clash | None:
         instances = [walker.instance(name) for name in names]
         scripts = [
             [(chance.choice(instances), chance.choice(self._ops)) for _ in range(BURST)] for _ in range(self._threads)
         ]
         histories: dict[str, list[Done]] = {one.id: [] for one in instances}
-        for done in pool.map(lambda script: self._thread(walker, script), scripts):
+        for done in pool.map(lambda script: [(one.id, asked(walker, one, op)) for one, op in script], scripts):
             for name, one in done:
                 histories[name].append(one)
                 self.executed += 1
-        for instance in instances:
-            trouble = self._judged(walker, instance, histories[instance.id])
-            if trouble:
-                return trouble
-        return ""
+        clashes = (judged(walker, self._oracle, instance, histories[instance.id]) for instance in instances)
+        return next((one for one in clashes if one), None)
 
-    def _thread(self, walker: Walker, script: Sequence[tuple[Instance, Op]]) -> list[tuple[str, Done]]:
-        found = []
-        for instance, op in script:
-            asked = self._place.time.now()
-            saw = walker.ask(instance, op)
-            found.append((instance.id, Done(op, saw, asked, self._place.time.now())))
-        return found
 
-    def _judged(self, walker: Walker, instance: Instance, history: list[Done]) -> str:
-        """
-        Take one instance's history as it is explained, and let it settle.
-        """
-        wrong = [found for one in history if (found := self._oracle.documented(one.op.operation, one.saw))]
-        before = instance.guesses
-        after = explained(self._oracle, before, history)
-        if wrong or not after:
-            history = shortest(self._oracle, before, history)
-            return self._told(instance, before, history, wrong[0] if wrong else self._blamed(before, history))
-        instance.resume(after, restarted=any(one.op.operation == START and accepts(one.saw) for one in history))
-        finding = walker.settle(instance)
-        if finding:
-            return self._told(instance, before, history, finding)
-        return ""
+def asked(walker: Walker, instance: Instance, op: Op) -> Done:
+    """
+    One operation, with the times of its request and its answer.
+    """
+    first = walker.now()
+    saw = walker.ask(instance, op)
+    return Done(op, saw, first, walker.now())
 
-    def _blamed(self, before: Guesses, history: Sequence[Done]) -> Finding:
-        """
-        The rule that the last answer breaks, after whatever order explains the others.
-        """
-        last = max(history, key=lambda one: one.answered)
-        others = [one for one in history if one is not last]
-        left = explained(self._oracle, before, others) or before
-        found = self._oracle.blamed(min(self._oracle.model.settled(left)), last.op, last.saw)
-        return replace(found, why=f"no order of these operations explains their answers; of the last: {found.why}")
 
-    def _told(self, instance: Instance, before: Guesses, history: Sequence[Done], finding: Finding) -> str:
-        states = " or ".join(sorted({one.state for one in before}))
-        rule = self._oracle.model.spec.rules[finding.rule]
-        lines = [f"{rule.id} ({rule.level}): {rule.statement}", f"  {instance.id}: {finding.why}"]
-        lines.append(f"  it may have been in {states} before; seconds of request and answer:")
-        first = min((one.asked for one in history), default=0.0)
-        for one in sorted(history, key=lambda done: done.asked):
-            detail = one.op.recipe or one.op.event
-            name = f"{one.op.operation} {detail}".strip()
-            body = f" {one.saw.text[:160]}" if one.op.operation == GET or not accepts(one.saw) else ""
-            lines.append(f"  {one.asked - first:8.4f} {one.answered - first:8.4f}  {name} -> {one.saw.status}{body}")
-        return "\n".join(lines)
+def at_once(walker: Walker, instance: Instance, ops: Sequence[Op]) -> list[Done]:
+    """
+    Operations that are all sent at the same time.
+    """
+    barrier = threading.Barrier(len(ops))
+
+    def one(op: Op) -> Done:
+        barrier.wait()
+        return asked(walker, instance, op)
+
+    with ThreadPoolExecutor(len(ops)) as pool:
+        return list(pool.map(one, ops))
+
+
+def judged(walker: Walker, oracle: Oracle, instance: Instance, history: Sequence[Done]) -> Clash | None:
+    """
+    Take one instance's history as it is explained, and let it settle.
+    """
+    wrong = [found for one in history if (found := oracle.documented(one.op.operation, one.saw))]
+    before = instance.guesses
+    after = explained(oracle, before, history)
+    if wrong or not after:
+        why = wrong[0].why if wrong else "no order of these operations explains their answers"
+        return Clash(before, tuple(shortest(oracle, before, history)), why)
+    instance.resume(after, restarted=any(one.op.operation == START and accepts(one.saw) for one in history))
+    finding = walker.settle(instance)
+    return (
+        Clash(before, tuple(history), f"no order of these operations leads there: {finding.why}") if finding else None
+    )
+
+
+def _sets_off(oracle: Oracle, op: Op) -> bool:
+    return op.operation == START and bool(oracle.model.book.recipes[op.recipe].sets_off)

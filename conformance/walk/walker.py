@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from conformance.calls import dump
 from conformance.errors import CannotRun
+from conformance.judge import accepts
 from conformance.scenario import WITHIN
 from conformance.steps import FIRST, LONGEST, SLOWER
 
-from .moves import GET, RAISE, START, Move, Op
-from .oracle import Instance
+from .instance import Instance
+from .moves import CHILD, GET, RAISE, START, Move, Op
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -100,13 +100,35 @@ class Walker:
 
     def step(self, move: Move) -> Finding | None:
         """
-        One move.
+        One move; one about a child that is not there is none.
         """
-        if move.kind == "settle":
-            return self.settle(self.instance(move.instance))
         instance = self.instance(move.instance)
-        saw = self.ask(instance, move.op)
-        return self.judged(instance, move.op, saw)
+        if move.kind == "settle":
+            return self.settle(instance)
+        if move.kind != "act":
+            return self.look(instance)
+        if move.op.whom not in instance.members:
+            return None
+        return self.judged(instance, move.op, self.ask(instance, move.op))
+
+    def look(self, instance: Instance) -> Finding | None:
+        """
+        One get of the instance, and one of its child.
+        """
+        for whom in tuple(instance.members):
+            op = Op(GET, whom=whom)
+            saw = self.ask(instance, op)
+            finding = instance.looked(saw, op)
+            if finding:
+                return finding if finding.kind != "settles" or accepts(saw) else self._gone(instance, op, saw, finding)
+        return None
+
+    def _gone(self, instance: Instance, op: Op, saw: Observation, finding: Finding) -> Finding:
+        """
+        What is wrong with a refused look: one that is accepted a little later was refused wrongly, and nothing is lost.
+        """
+        self._place.time.pause(self._place.quiet)
+        return instance.misread(op, saw) if accepts(self.ask(instance, op)) else finding
 
     def judged(self, instance: Instance, op: Op, saw: Observation) -> Finding | None:
         """
@@ -120,10 +142,15 @@ class Walker:
         """
         if name not in self.instances:
             model = self._oracle.model
-            rule = model.machine.cell(model.absent, GET).reply_rule
             names = frozenset(self._place.names.get(one.workflow, one.workflow) for one in model.book.recipes.values())
-            self.instances[name] = Instance(self._oracle, f"{self._token}-{name}", names, model.unknown, rule)
+            self.instances[name] = Instance(self._oracle, f"{self._token}-{name}", names, model.unknown)
         return self.instances[name]
+
+    def now(self) -> float:
+        """
+        Seconds, never going back.
+        """
+        return self._place.time.now()
 
     def ask(self, instance: Instance, op: Op) -> Observation:
         """
@@ -135,15 +162,14 @@ class Walker:
         """
         What an operation is over the wire.
         """
-        calls = self._place.calls
+        calls, identity = self._place.calls, instance.members[op.whom].id
         if op.operation == START:
             recipe = self._oracle.model.book.recipes[op.recipe]
-            return calls.operation(
-                op.operation, instance.id, workflow=recipe.workflow, body=dump(recipe.input), json=True
-            )
+            body = recipe.text(instance.coming).encode()
+            return calls.operation(op.operation, identity, workflow=recipe.workflow, body=body, json=True)
         if op.operation == RAISE:
-            return calls.operation(op.operation, instance.id, event=op.event, body=b"1", json=True)
-        return calls.operation(op.operation, instance.id)
+            return calls.operation(op.operation, identity, event=op.event, body=b"1", json=True)
+        return calls.operation(op.operation, identity)
 
     def sweep(self) -> None:
         """
@@ -154,8 +180,9 @@ class Walker:
         erases = [name for name in machine.offered("http") if self._erases(name)]
         for instance in self.instances.values():
             for name in (*ends, *erases):
-                if any(machine.states[one.state].exists for one in instance.guesses):
-                    self._place.ask(self.request(instance, Op(name)))
+                for op in (Op(name, whom=whom) for whom in instance.members):
+                    if any(machine.states[self._oracle.model.part(one, op).state].exists for one in instance.guesses):
+                        self._place.ask(self.request(instance, op))
 
     def _ends(self, operation: str) -> bool:
         machine = self._oracle.model.machine
@@ -185,11 +212,19 @@ class Walker:
         until, pause = time.now() + self._place.within, FIRST
         while True:
             last = time.now() >= until
-            saw = self.ask(instance, Op(GET))
-            finding = instance.looked(saw, Op(GET))
+            finding = self.look(instance)
             if finding or instance.there():
                 return finding
             if last:
-                return instance.late(saw)
+                return self._late(instance)
             time.pause(min(pause, max(0.0, until - time.now())))
             pause = min(pause * SLOWER, LONGEST)
+
+    def _late(self, instance: Instance) -> Finding | None:
+        """
+        What has not come in its time: of the child, where the child alone is not where it must be.
+        """
+        settled = instance.oracle.model.settled(instance.guesses)
+        here, there = ({one.state for one in of} for of in (instance.guesses, settled))
+        whom = CHILD if CHILD in instance.members and here <= there else ""
+        return instance.late(self.ask(instance, Op(GET, whom=whom)), whom)

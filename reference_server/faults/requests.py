@@ -68,6 +68,27 @@ def clash(operation: str, *, reading: bool = False) -> Fault:
     return exchanged(exchange)
 
 
+def unlike() -> Fault:
+    """
+    Of different operations on one instance that come at the same time none has an effect.
+    """
+
+    async def exchange(asked: Asked, ask: Any, memory: Memory) -> Said:
+        if asked.operation not in DELIVERED:
+            said: Said = await ask(asked)
+            return said
+        key = object()
+        memory.values[key] = asked
+        await asyncio.sleep(HELD)
+        here = {one.operation for one in memory.values.values() if one.instance == asked.instance}
+        await asyncio.sleep(HELD)
+        del memory.values[key]
+        lost: Said = ACCEPTED if len(here) > 1 else await ask(asked)
+        return lost
+
+    return exchanged(exchange)
+
+
 def mixing() -> Fault:
     """
     Operations on different instances that come at the same time change places.
@@ -222,6 +243,7 @@ REQUESTS: dict[str, Fault] = {
     "together/pauses_lost": clash(PAUSE),
     "together/terminates_lost": clash(TERMINATE),
     "together/purges_lost": clash(PURGE),
+    "together/unlike_lost": unlike(),
     "together/mixed": mixing(),
     "request/done_though_refused": done_all_the_same(),
     "request/component_read": refused(lambda asked: bool(asked.operation) and _component(asked) != "dapr"),

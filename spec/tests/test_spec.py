@@ -94,3 +94,21 @@ def test_a_recipe_for_each_happening_that_a_scenario_can_cause() -> None:
     recipes = {name for name, recipe in loaded.workflows["recipes"].items() if isinstance(recipe, dict)}
 
     assert recipes == {*caused, "wait"}
+
+
+def test_what_walks_know() -> None:
+    """
+    The scripts of walks use instructions of the contract, and every rule that they name is one that is checked.
+    """
+    loaded = spec.load()
+    walks = loaded.walks
+    named = {walks.together, *(recipe["rule"] for recipe in walks.recipes.values())}
+    for mapping in (walks.answers, walks.of_child, walks.of_parent):
+        named |= set(mapping.values())
+
+    assert {name for recipe in walks.recipes.values() for one in recipe["do"] for name in one} <= set(
+        loaded.workflows["instructions"]
+    )
+    assert set(walks.of_child) - {"ended"} <= set(loaded.machine.operations)
+    assert set(walks.of_parent) - {"otherwise"} <= set(loaded.machine.happenings)
+    assert all(not loaded.rules[rule].excluded for rule in named)
