@@ -13,6 +13,7 @@ import spec
 
 from . import cells, fields, forms, rows
 from .calls import CALLS
+from .events import EVENTS
 from .lives import LIVES
 from .mutant import Fault, Mutant, with_cell
 from .replays import RUNS
@@ -60,7 +61,7 @@ def implemented() -> Mapping[str, Fault]:
     """
     The faults that stand in code, by name.
     """
-    return {**CALLS, **LIVES, **RUNS, **REQUESTS, **versions()}
+    return {**CALLS, **EVENTS, **LIVES, **RUNS, **REQUESTS, **versions()}
 
 
 def _listed() -> Iterator[Mutant]:
