@@ -17,8 +17,10 @@ import pytest
 import spec
 from conformance import hunt, killed, kills, matrix, mutants, nulls, options, voids
 from conformance.case import Outcome
+from conformance.contract import Contract
 from conformance.errors import CannotRun, UsageError
-from conformance.hunt import Ground, Kill, Prey, judged, order
+from conformance.hunt import Ground, Kill, judged, order
+from conformance.identity import Tokens
 from conformance.matrix import Matrix
 from conformance.mutants import Mutant
 from conformance.target import Target
@@ -98,12 +100,13 @@ def test_no_answer_is_no_kill_until_it_stays_away(monkeypatch: pytest.MonkeyPatc
     broken = [("WF-EVENT-007", "error")]
     seen = {
         "events/delivered": iter([Outcome("error", rules=broken), Outcome("pass")]),
-        "events/no_payload": repeat(Outcome("error", rules=broken)),
+        "events/no_payload": repeat(Outcome("error", rules=broken), 2),
     }
-    monkeypatch.setattr(Prey, "run", lambda _, case: next(seen[case.scenario.id]))
+    monkeypatch.setattr(hunt, "attempt", lambda case, *_: next(seen[case.scenario.id]))
     monkeypatch.setattr(matrix, "order", lambda *_: (cases, []))
     mutant = Mutant("event/lost", ("WF-EVENT-007",), "m", "dapr-1.18", withholds=True)
-    ground = Ground("http://127.0.0.1:9", None, spec.load().machine, None, {"dapr-1.18": ()})  # type: ignore[arg-type]
+    contract, machine, tokens = Contract(spec.openapi()), spec.load().machine, Tokens("aaaaa")
+    ground = Ground("http://127.0.0.1:9", "127.0.0.1:9", contract, machine, tokens, {"dapr-1.18": ()})
 
     assert matrix._killers(mutant, ground) == {"events/no_payload"}
 
