@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from .plan import Case
 
 DIES, LIVES = "control/dies", "control/lives"
-SURFACES = ("http/v1.0", "grpc/beta1", "taskhub")
+OVER_HTTP, OVER_GRPC = ("http/v1.0",), ("grpc/beta1", "taskhub")
+SURFACES = OVER_HTTP + OVER_GRPC
 """One surface of each kind: what the others of its kind do is the same by the scenarios of versions."""
 EVERYTHING = ("hold_pending", "hold_stalled", "restart", "api_token")
 _SERVER = ("{python}", "-P", "-m", "reference_server")

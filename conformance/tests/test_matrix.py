@@ -96,7 +96,9 @@ def test_no_answer_is_no_kill_until_it_stays_away(monkeypatch: pytest.MonkeyPatc
     """
     Where a machine has no time the case is run again; a mutant that is to withhold its answers, and does, is killed.
     """
-    cases = [one for one in matrix.cases() if one.scenario.id in ("events/delivered", "events/no_payload")]
+    cases = [
+        one for one in matrix.cases(matrix.OVER_HTTP) if one.scenario.id in ("events/delivered", "events/no_payload")
+    ]
     broken = [("WF-EVENT-007", "error")]
     seen = {
         "events/delivered": iter([Outcome("error", rules=broken), Outcome("pass")]),
@@ -239,7 +241,7 @@ def test_a_null_server_passes_no_case(kind: str) -> None:
     """
     A server that does nothing, in whatever way, passes nothing at all.
     """
-    assert nulls.passed(kind, matrix.cases(("http/v1.0",))) == []
+    assert nulls.passed(kind, matrix.cases(matrix.OVER_HTTP)) == []
 
 
 @pytest.mark.parametrize("kind", voids.KINDS)
@@ -248,7 +250,7 @@ def test_a_grpc_server_that_does_nothing_passes_no_case(kind: str) -> None:
     Nor does its twin over gRPC, on any of its surfaces.
     """
     with voids.serving(kind) as address:
-        assert nulls.none_of(Target("null", grpc=address), matrix.cases(("grpc", "taskhub"))) == []
+        assert nulls.none_of(Target("null", grpc=address), matrix.cases(matrix.OVER_GRPC)) == []
 
 
 def test_a_page_that_differs_fails_the_check(tmp_path: object) -> None:
