@@ -13,9 +13,10 @@ import math
 import re
 import threading
 import time
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 
@@ -66,8 +67,8 @@ class Channel:
     ) -> None:
         scheme, host = parsed(address)
         self.url = f"{scheme}://{host}" if scheme else host
-        self._common = tuple((name.lower(), value) for name, value in (headers or {}).items())
-        self._deadline = deadline
+        self._common = _metadata(headers or {})
+        self._deadline, self._lent = deadline, False
         self._lock = threading.Lock()
         self._methods: dict[str, Any] = {}
         if scheme:
@@ -133,17 +134,31 @@ class Channel:
         del request
         return self.url
 
+    def lent(self, headers: Mapping[str, str], deadline: float) -> Self:
+        """
+        The same connection, for calls with other metadata; whoever opened it closes it.
+        """
+        other = copy(self)
+        other._common = _metadata(headers)  # noqa: SLF001 - one of this class
+        other._deadline, other._lent = deadline, True  # noqa: SLF001 - one of this class
+        return other
+
     def close(self) -> None:
         """
-        Close the channel, and with it every call that is under way.
+        Close the channel, and with it every call that is under way; one that was lent stays open.
         """
-        self._channel.close()
+        if not self._lent:
+            self._channel.close()
 
     def _method(self, path: str) -> Any:
         with self._lock:
             if path not in self._methods:
                 self._methods[path] = self._channel.unary_unary(path)
             return self._methods[path]
+
+
+def _metadata(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((name.lower(), value) for name, value in headers.items())
 
 
 def parsed(address: str) -> tuple[str, str]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import spec
 
     from .case import Outcome
+    from .channel import Channel
     from .contract import Contract
     from .mutants import Mutant
     from .plan import Case
@@ -74,7 +75,7 @@ class Ground:
     """
 
     url: str
-    grpc: str
+    grpc: Channel | str
     contract: Contract
     machine: spec.Machine
     tokens: Tokens
@@ -222,9 +223,9 @@ class Prey:
     def _built(self, hold: str) -> Server:
         ground = self._ground
         prefix = f"{quote(self._name, safe='')}/{hold}"
-        one = Target(prefix, server=f"{ground.url}/{prefix}", grpc=ground.grpc)
+        one = Target(prefix, server=f"{ground.url}/{prefix}")
         headers = {PREFIX: prefix, **({TOKEN_HEADER: TOKEN} if hold == HOLDS["api_token"] else {})}
-        wires = Wires(one.server, one.grpc, headers=headers, deadline=DEADLINE)
+        wires = Wires(one.server, ground.grpc, headers=headers, deadline=DEADLINE)
         self._stack.callback(wires.close)
         calls = asks(surfaces(ground.contract), ground.contract, wires, one)
         first = next(iter(calls.values()))

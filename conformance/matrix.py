@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from .identity import Tokens, run_token
 from .known import matches
 from .mutants import Mutant, equivalents, listed
 from .plan import HTTP, PORTS, Selection, plan
+from .wires import Wires
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,9 +101,9 @@ def run(globs: Sequence[str] = (), jobs: int = 1, scenarios: Path | None = None,
     plans = {name: _cases(name, contract, scenarios) for name in {one.profile for one in chosen}}
     started = target.Target(name="mutants", start=(*_SERVER, *_GALLERY), grpc=target.TOLD)
     known = equivalents()
-    with target.running(started) as ready:
+    with target.running(started) as ready, closing(Wires(grpc=ready.grpc)) as wires:
         ground = Ground(
-            ready.server, ready.grpc, contract, spec.load().machine, Tokens(run_token(secrets.choice)), plans
+            ready.server, wires.channel, contract, spec.load().machine, Tokens(run_token(secrets.choice)), plans
         )
         with ThreadPoolExecutor(jobs) as pool:
             kills = _hunted(chosen, ground, pool, known)

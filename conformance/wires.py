@@ -35,13 +35,13 @@ METADATA = "metadata"
 
 class Wires:
     """
-    Every connection to one server, behind one.
+    Every connection to one server, behind one. A channel that is given is borrowed.
     """
 
     def __init__(
         self,
         server: str = "",
-        grpc: str = "",
+        grpc: str | Channel = "",
         *,
         headers: Mapping[str, str] | None = None,
         ca: str = "",
@@ -49,6 +49,13 @@ class Wires:
     ) -> None:
         self._http = Http(server, headers=headers, ca=ca, deadline=deadline) if server else None
         self._grpc = _channel(grpc, headers, ca, deadline) if grpc else None
+
+    @property
+    def channel(self) -> Channel | str:
+        """
+        The connection over gRPC, for others to borrow; empty where there is none.
+        """
+        return self._grpc or ""
 
     def url(self, kind: str) -> str:
         """
@@ -138,7 +145,9 @@ def _asks(surface: Surface, contract: Contract, url: str, target: Target) -> Ask
     return Methods(surface.kind, url, surface.version, **named)
 
 
-def _channel(address: str, headers: Mapping[str, str] | None, ca: str, deadline: float) -> Channel:
+def _channel(to: str | Channel, headers: Mapping[str, str] | None, ca: str, deadline: float) -> Channel:
     from .channel import Channel  # noqa: PLC0415 - rule 2
 
-    return Channel(address, headers=headers, ca=ca, deadline=deadline)
+    if isinstance(to, Channel):
+        return to.lent(headers or {}, deadline)
+    return Channel(to, headers=headers, ca=ca, deadline=deadline)

@@ -64,8 +64,9 @@ def _replies(loaded: Spec, cell: Cell, condition: str, label: str) -> Iterator[M
     yield Mutant(f"{label}/reply", rules, f"answers {row}, and does nothing", Fault(data=change, engine=quiet))
     for name in refusals:
         if _shape(loaded, name, cell.event) != _shape(loaded, cell.acts, cell.event):
-            change = with_cell(cell.state, cell.event, condition, acts=name)
-            yield Mutant(f"{label}/row-{name}", (held.rule,), f"is refused as {name}", Fault(data=change))
+            fault, waits = Fault(data=with_cell(cell.state, cell.event, condition, acts=name)), _waits(loaded, name)
+            broken = (held.rule, cell.reply_rule) if waits else (held.rule,)  # no answer is no refusal either
+            yield Mutant(f"{label}/row-{name}", broken, f"is refused as {name}", fault, withholds=waits)
 
 
 def _settlings(loaded: Spec, cell: Cell, condition: str, label: str) -> Iterator[Mutant]:
