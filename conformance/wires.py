@@ -8,7 +8,8 @@ Rule 2: the library of gRPC is imported where a surface needs it, and nowhere el
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from .calls import Calls
 from .connection import DEADLINE, Http
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from .plan import Surface
     from .target import Target
 
+
+MANY = 16
+"""So many different makers of calls are kept."""
 
 METADATA = "metadata"
 """The probe that tells what a server says of itself."""
@@ -137,12 +141,19 @@ def asks(surfaces: Iterable[Surface], contract: Contract, wires: Wires, target: 
 
 
 def _asks(surface: Surface, contract: Contract, url: str, target: Target) -> Asks:
-    named: dict[str, Any] = {"component": target.component, "workflows": target.workflows}
     if surface.kind == HTTP:
-        return Calls(contract, url, surface.version, **named)
+        return Calls(contract, url, surface.version, component=target.component, workflows=target.workflows)
+    return _methods(surface.kind, url, surface.version, target.component, tuple(target.workflows.items()))
+
+
+@lru_cache(maxsize=MANY)
+def _methods(kind: str, url: str, version: str, component: str, workflows: tuple[tuple[str, str], ...]) -> Asks:
+    """
+    Made once for everyone who asks alike: the proof asks thousands of times.
+    """
     from .methods import Methods  # noqa: PLC0415 - rule 2
 
-    return Methods(surface.kind, url, surface.version, **named)
+    return Methods(kind, url, version, component=component, workflows=dict(workflows))
 
 
 def _channel(to: str | Channel, headers: Mapping[str, str] | None, ca: str, deadline: float) -> Channel:
