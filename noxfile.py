@@ -40,7 +40,7 @@ def imports(session: nox.Session) -> None:
 @nox.session
 def generated(session: nox.Session) -> None:
     """Check that what is generated is up to date."""
-    session.install("-e", ".")
+    session.install("-e", ".[dev]")
     session.run("python", "-m", "spec.generate", "--check")
     session.run("python", "-m", "conformance.derive", "--check")
 

@@ -80,8 +80,48 @@ async def _constant(text: str) -> None:
     await server.serve_forever()
 
 
-def _ready(url: str) -> None:
-    sys.stdout.write(json.dumps({"ready": True, "http": url}) + "\n")
+async def _aio() -> None:
+    import grpc  # noqa: PLC0415 - not needed by the other servers
+    import grpc.aio  # noqa: PLC0415
+
+    async def empty(_request: bytes, _context: Any) -> bytes:
+        return b""
+
+    server = grpc.aio.server()
+    handlers = {"Call": grpc.unary_unary_rpc_method_handler(empty)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bare.Empty", handlers),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    _ready(f"http://127.0.0.1:{port}", f"127.0.0.1:{port}")
+    await server.wait_for_termination()
+
+
+def _threads() -> None:
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - not needed by the other servers
+
+    import grpc  # noqa: PLC0415
+
+    server = grpc.server(ThreadPoolExecutor(10))
+    handlers = {"Call": grpc.unary_unary_rpc_method_handler(lambda _request, _context: b"")}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bare.Empty", handlers),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    _ready(f"http://127.0.0.1:{port}", f"127.0.0.1:{port}")
+    server.wait_for_termination()
+
+
+def _looped(main: Any) -> None:
+    """
+    On the loop that the reference server runs on.
+    """
+    from reference_server.serving import _loop_factory  # noqa: PLC0415
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main())
+
+
+def _ready(url: str, grpc: str = "") -> None:
+    sys.stdout.write(json.dumps({"ready": True, "http": url, "grpc": grpc}) + "\n")
     sys.stdout.flush()
 
 
@@ -89,5 +129,9 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["starlette", answers]:
             _starlette(json.loads(answers))
+        case ["aio"]:
+            _looped(_aio)
+        case ["threads"]:
+            _threads()
         case ["constant", text]:
             asyncio.run(_constant(text))

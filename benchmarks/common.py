@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import platform
+import socket
 import statistics
 import subprocess
 import sys
@@ -105,6 +106,7 @@ class Child:
     host: str
     port: int
     ready: float
+    grpc: str = ""
 
     def cpu(self) -> float:
         """
@@ -114,6 +116,13 @@ class Child:
             return int(Path(f"/proc/{self.pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
         except OSError:
             return float("nan")
+
+    def cpu_of_all(self) -> float:
+        """
+        The seconds that all its threads have been on a CPU; gRPC has its own.
+        """
+        stats = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(stat.read_text(encoding="ascii").split()[0]) for stat in stats) / 1e9
 
     def resident(self) -> int:
         """
@@ -126,7 +135,7 @@ class Child:
 @contextlib.contextmanager
 def child(command: Sequence[str]) -> Iterator[Child]:
     """
-    Start a server that prints `{"ready": true, "http": URL}`, and stop it at the end.
+    Start a server that prints `{"ready": true, "http": URL}` and perhaps `grpc`, and stop it at the end.
     """
     begun = time.perf_counter()
     process = subprocess.Popen(
@@ -137,11 +146,23 @@ def child(command: Sequence[str]) -> Iterator[Child]:
         ready = time.perf_counter() - begun
         if not line:
             raise SystemExit(f"{' '.join(command[1:])} did not start; run it by hand to see why")
-        address = urlsplit(json.loads(line)["http"])
-        yield Child(process.pid, address.hostname or "", address.port or 0, ready)
+        told = json.loads(line)
+        address = urlsplit(told["http"])
+        yield Child(process.pid, address.hostname or "", address.port or 0, ready, told.get("grpc", ""))
     finally:
         process.terminate()
         process.communicate()
+
+
+def free_port() -> int:
+    """
+    A port below the ephemeral range that nobody listens on.
+    """
+    for port in range(20_000, 32_000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise SystemExit("no free port below 32000")
 
 
 def script(name: str, *arguments: str) -> list[str]:
@@ -155,7 +176,7 @@ def reference(*options: str) -> list[str]:
     """
     The command of the reference server.
     """
-    fixed = ["--dapr-http-port", "0", "--ready-json", "--log-level", "warning"]
+    fixed = ["--dapr-http-port", "0", "--dapr-grpc-port", "0", "--ready-json", "--log-level", "warning"]
     return [*PYTHON, "-m", "reference_server", *fixed, *options]
 
 

@@ -74,7 +74,7 @@ def faults(held: spec.Spec) -> Iterator[Fault]:
     Every single-cell fault of the operations.
     """
     for state, row in held.machine.table.items():
-        for operation in held.machine.operations:
+        for operation in held.machine.offered(SURFACE):
             cell = row[operation]
             yield from _replies(held, cell)
             for other in held.machine.states:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import json
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import names
 from .contract import encode
@@ -23,10 +23,43 @@ if TYPE_CHECKING:
 JSON = (("Content-Type", "application/json"),)
 
 
+class Asks(Protocol):
+    """
+    One surface: how an operation becomes a request, which itself knows how its answer is read.
+    """
+
+    url: str
+    port: str
+    """The kind of port, as people call it."""
+
+    def operation(  # noqa: PLR0913 - the arguments of an operation
+        self,
+        name: str,
+        instance: str | None,
+        *,
+        workflow: str = "",
+        event: str = "",
+        body: bytes = b"",
+        json: bool = False,
+    ) -> Request:
+        """
+        The request of one operation on an instance; None: without an ID.
+        """
+        ...
+
+    def step(self, planned: Planned, known: Mapping[str, Any]) -> Request:
+        """
+        The request of a step, with everything that is known by now put in.
+        """
+        ...
+
+
 class Calls:
     """
     Builds the requests of one run on one API version.
     """
+
+    port = "HTTP"
 
     def __init__(
         self,
@@ -50,6 +83,7 @@ class Calls:
         body: bytes = b"",
         json: bool = False,
         version: str = "",
+        headers: tuple[tuple[str, str | None], ...] = (),
     ) -> Request:
         """
         The request of one operation on an instance; None: without an ID.
@@ -63,15 +97,17 @@ class Calls:
         if instance is not None:
             values["instanceID"] = instance
         target = operation.target(version or self._version, values)
-        return Request(operation.method, target.encode(), JSON if json else (), body, operation.method == "GET")
+        lines = (*(JSON if json else ()), *headers)
+        return Request(operation.method, target.encode(), lines, body, operation.method == "GET")
 
     def step(self, planned: Planned, known: Mapping[str, Any]) -> Request:
         """
         The request of a step, with everything that is known by now put in.
         """
         step = planned.step
+        version = step.on.rpartition("/")[2] or self._version
         if step.verb == "request":
-            return self._raw(step.call, known, step.on or self._version)
+            return self._raw(step.call, known, version)
         call = names.fill(dict(step.call), known)
         key = "input" if step.operation == "start" else "data"
         body, is_json = payload(call, key, dump)
@@ -83,7 +119,8 @@ class Calls:
             event=call.get("name", ""),
             body=body,
             json=is_json,
-            version=step.on,
+            version=version,
+            headers=step.headers,
         )
 
     def _raw(self, call: Mapping[str, Any], known: Mapping[str, Any], version: str) -> Request:

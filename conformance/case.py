@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import KitError
 from .identity import IdentityError, short, spell
-from .judge import accepts, workflow
-from .match import parse, plain
+from .judge import accepts, shown
+from .match import plain
 from .scenario import LOOKS, WITHIN
 from .steps import Steps
 from .talk import StoppedError, Talk
@@ -23,7 +23,7 @@ from .talk import StoppedError, Talk
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .calls import Calls
+    from .calls import Asks
     from .exchange import Observation, Request
     from .identity import Allocator
     from .judge import Verdict
@@ -71,7 +71,7 @@ class Facts:
     keep: bool = False
 
 
-def attempt(case: Case, number: int, server: Server, calls: Calls, facts: Facts) -> Outcome:
+def attempt(case: Case, number: int, server: Server, calls: Asks, facts: Facts) -> Outcome:
     """
     Execute a case. Never raises.
     """
@@ -188,7 +188,7 @@ def _clean(steps: Steps, talk: Talk, facts: Facts) -> None:
 
 
 def sweep(
-    ask: Callable[[Request], Observation], calls: Calls, identity: str, ended: frozenset[str], wait: float
+    ask: Callable[[Request], Observation], calls: Asks, identity: str, ended: frozenset[str], wait: float
 ) -> None:
     """
     End an instance if it has not ended, and purge it. Gives up quietly.
@@ -207,8 +207,4 @@ def sweep(
 
 
 def _status(look: Observation) -> str:
-    try:
-        body = parse(look.body)
-    except ValueError:
-        return ""
-    return str(workflow(body).get("runtimeStatus", "")) if isinstance(body, dict) else ""
+    return str(shown(look).get("runtimeStatus", ""))

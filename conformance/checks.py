@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import spec
 
+from . import load
 from .believe import Beliefs
 from .errors import BadFiles
 from .names import dynamic
@@ -25,11 +26,21 @@ if TYPE_CHECKING:
     from .contract import Contract
     from .scenario import Row, Scenario, Step
 
-DOCUMENT_RULE = spec.carrying("body")
-"""The rule that an answer breaks which is not in the OpenAPI document."""
+HTTP = "http"
+"""The kind of surface that the OpenAPI document describes."""
+
+DOCUMENT_RULE, MESSAGE_RULE = spec.carrying("body"), spec.carrying("message")
+"""The rules that an answer breaks which is not in the OpenAPI document, or not the message of its method."""
 
 
-def plan(scenario: Scenario, row: Row, held: spec.Spec, contract: Contract, kind: str = "http") -> tuple[Planned, ...]:
+def document_rule(kind: str) -> str:
+    """
+    The rule that an answer breaks which no document of its surface describes.
+    """
+    return DOCUMENT_RULE if kind == HTTP else MESSAGE_RULE
+
+
+def plan(scenario: Scenario, row: Row, held: spec.Spec, contract: Contract, kind: str = HTTP) -> tuple[Planned, ...]:
     """
     Each step of one row of a scenario with its checks.
 
@@ -44,12 +55,20 @@ def plan(scenario: Scenario, row: Row, held: spec.Spec, contract: Contract, kind
 
 class _Planner:
     def __init__(self, scenario: Scenario, held: spec.Spec, contract: Contract, kind: str) -> None:
-        self._scenario, self._spec, self._contract, self._kind = scenario, held, contract, kind
-        self._machine = held.machine
+        self._scenario, self._spec, self._contract = scenario, held, contract
+        self._own = self._kind = kind
+        self._machine, self._on = held.machine, {name: of for name, of, _ in load.surfaces(contract.openapi)}
         self._beliefs = Beliefs(held.machine)
         self.wrong: list[str] = []
 
     def step(self, step: Step) -> Planned:
+        self._kind = self._on.get(step.on, self._own)
+        try:
+            return self._planned(step)
+        finally:
+            self._kind = self._own
+
+    def _planned(self, step: Step) -> Planned:
         if step.verb == "parallel":
             return self._parallel(step)
         if step.verb in LOOKS:
@@ -57,6 +76,8 @@ class _Planner:
             return Planned(step, tuple(self._look(step, awaits)), awaits=awaits)
         if step.verb == "request":
             return Planned(step, tuple(self._request(step)))
+        if step.verb == "call":
+            return Planned(step, tuple(self._call(step)))
         if step.verb == "restart":
             return Planned(step, ())
         return Planned(step, tuple(self._operation(step)))
@@ -75,7 +96,7 @@ class _Planner:
             yield from self._cell(step, cell)
         else:
             yield from self._accepted(step, cell)
-        yield from self._check(step, "body", DOCUMENT_RULE, Document(self._contract.operation(step.operation).id))
+        yield from self._document(step)
         yield from self._further(step)
         self._follow(step, cell, refused=bool(refused))
 
@@ -83,7 +104,7 @@ class _Planner:
         looks = step.operation == "get"
         if not looks:
             self._beliefs.asked(step.instance, cell, moves=not refused)
-        elif step.expect == "absent":
+        if looks and step.expect == "absent":
             self._beliefs.gone(step.instance)
         elif isinstance(step.expect, dict):
             self._beliefs.seen(step.instance, step.expect.get("runtimeStatus"))
@@ -124,7 +145,7 @@ class _Planner:
         accepted = self._accepts(cell.reply)
         yield from self._check(step, "outcome", step.rule or cell.reply_rule, Outcome(accepted=accepted), ends=True)
         yield from self._row_check(step, cell.reply)
-        if step.operation == "get" and accepted:
+        if accepted and cell.reply == self._machine.cell(cell.state, "get").reply:
             yield from self._check(step, "fields", cell.settles_rule, self._status(cell.state))
 
     def _accepted(self, step: Step, cell: spec.Cell) -> Iterator[Check]:
@@ -139,7 +160,8 @@ class _Planner:
                 )
                 return
             reply = self._accepting(step.operation)
-        outcome = cell.reply_rule if fields or not step.rule else step.rule
+        own = reply == cell.reply and (fields or not step.rule)
+        outcome = cell.reply_rule if own else step.rule or cell.reply_rule
         yield from self._check(step, "outcome", outcome, Outcome(accepted=True), ends=True)
         yield from self._row_check(step, reply)
         if fields:
@@ -165,7 +187,7 @@ class _Planner:
     def _look(self, step: Step, awaits: Wants) -> Iterator[Check]:
         rule = step.rule or self._beliefs.settles_rule(step.instance)
         yield from self._check(step, "settles", rule, awaits, ends=True)
-        yield from self._check(step, "body", DOCUMENT_RULE, Document(self._contract.operation(step.operation).id))
+        yield from self._document(step)
         yield from self._further(step)
         if isinstance(awaits, Gone):
             self._beliefs.gone(step.instance)
@@ -185,6 +207,9 @@ class _Planner:
 
     def _request(self, step: Step) -> Iterator[Check]:
         expect, wants = step.expect, None
+        if self._kind != HTTP:
+            self._bad(step, step.verb, "a raw request goes over HTTP; say surfaces: [http]")
+            return
         rule = step.rule or expect.get("refused", "")
         if "refused" in expect:
             rule = expect["refused"]
@@ -195,7 +220,15 @@ class _Planner:
         path = step.call["path"].replace("{version}", self._contract.versions[0])
         operation = self._contract.route(step.call["method"], _filled(path))
         if operation:
-            yield from self._check(step, "body", DOCUMENT_RULE, Document(operation))
+            yield from self._check(step, "body", document_rule(self._kind), Document(operation))
+
+    def _call(self, step: Step) -> Iterator[Check]:
+        if self._kind == HTTP:
+            self._bad(step, step.verb, "a raw call goes over gRPC; say surfaces: [dapr_grpc, taskhub]")
+            return
+        rule = step.expect["refused"]
+        yield from self._check(step, "outcome", rule, Outcome(accepted=False))
+        yield from self._row_check(step, self._spec.rules[rule].reply)
 
     def _parallel(self, step: Step) -> Planned:
         if step.expect is None:
@@ -226,9 +259,7 @@ class _Planner:
 
     def _branch_body(self, branch: Step) -> Iterator[Check]:
         if branch.operation:
-            yield from self._check(
-                branch, "body", DOCUMENT_RULE, Document(self._contract.operation(branch.operation).id)
-            )
+            yield from self._document(branch)
 
     def _accepted_row(self, cell: spec.Cell | None) -> RowOf | None:
         return self._row(cell.reply) if cell and cell.reply != spec.UNSPECIFIED and self._accepts(cell.reply) else None
@@ -255,6 +286,10 @@ class _Planner:
             self._bad(step, rule, "no such rule")
         elif not held.excluded and self._holds(held):
             yield Check(f"{step.number}.{suffix or kind}", step.index, step.line, kind, rule, wants, ends)
+
+    def _document(self, step: Step) -> Iterator[Check]:
+        named = self._contract.operation(step.operation).id if self._kind == HTTP else step.operation
+        yield from self._check(step, "body", document_rule(self._kind), Document(named))
 
     def _holds(self, rule: spec.Rule) -> bool:
         return self._kind in rule.surfaces and (not rule.profiles or self._spec.profile.name in rule.profiles)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -51,7 +51,9 @@ def cli() -> None:
 @click.option(
     "--server", default="", metavar="URL", help="The server to check; without one, the reference server is started."
 )
+@click.option("--grpc", default="", metavar="HOST:PORT", help="Its gRPC port, for the surfaces grpc and taskhub.")
 @click.option("--target", default="", metavar="NAME|FILE", help="A target of the kit, or a target file.")
+@click.option("--worker", default="", metavar="NAME", help="A worker to bring along for the run: builtin.")
 @selecting
 @click.option("-j", "jobs", type=click.IntRange(1, 256), default=None, metavar="N", help="Cases at a time.")
 @click.option("-x", "first", is_flag=True, help="Stop at the first failure.")
@@ -86,6 +88,7 @@ def run_command(**given: Any) -> None:
         expected=given["expected"],
         update=given["update"],
         dry_run=given["dry_run"],
+        worker=given["worker"],
     )
     raise SystemExit(session.run(asked))
 
@@ -117,7 +120,26 @@ def serve_command(arguments: Sequence[str]) -> None:
     """
     Start the reference server. All options are its own: `serve --help`.
     """
-    command = [sys.executable, "-P", "-m", "reference_server", *arguments]
+    _become([sys.executable, "-P", "-m", "reference_server", *arguments])
+
+
+@cli.command(
+    "worker", context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def worker_command(arguments: Sequence[str]) -> None:
+    """
+    Host the kit workflows for a sidecar. All options are its own: `worker --help`.
+    """
+    from . import worker  # noqa: PLC0415 - rule 2
+
+    _become(worker.command(arguments))
+
+
+def _become(command: list[str]) -> NoReturn:
+    """
+    Let a command take our place.
+    """
     if os.name == "posix":
         os.execv(sys.executable, command)  # noqa: S606 - it takes our place, and with it our signals
     raise SystemExit(subprocess.run(command, check=False).returncode)  # noqa: S603

@@ -59,6 +59,12 @@ class Connection(Protocol):
         """
         ...
 
+    def address(self, request: Request) -> str:
+        """
+        Where a request goes.
+        """
+        ...
+
 
 class _ClosedError(Exception):
     """
@@ -176,6 +182,13 @@ class Http:
         if not named & {"content-length", "transfer-encoding"} and (request.body or request.method != "GET"):
             lines.append(("Content-Length", str(len(request.body))))
         return tuple(lines)
+
+    def address(self, request: Request) -> str:
+        """
+        Where a request goes.
+        """
+        del request
+        return self.url
 
     def _bytes(self, request: Request) -> bytes:
         head = "".join(f"{name}: {value}\r\n" for name, value in self.headers(request))

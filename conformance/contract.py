@@ -58,7 +58,7 @@ class Contract:
     """
 
     def __init__(self, openapi: Mapping[str, Any]) -> None:
-        self._openapi = openapi
+        self.openapi = openapi
         self.versions: tuple[str, ...] = tuple(openapi["servers"][0]["variables"]["version"]["enum"])
         self.operations = [
             self._operation(path, item, method)
@@ -135,16 +135,16 @@ class Contract:
         """
         In what a JSON body is not as a named schema says; one with `x-may-be-absent` may be left out.
         """
-        if not body and self._openapi["components"]["schemas"][name].get(ABSENT):
+        if not body and self.openapi["components"]["schemas"][name].get(ABSENT):
             return []
         return _invalid(self._schemas[name], "application/json", body)
 
     def _named(self) -> list[str]:
-        return list(self._openapi["components"]["schemas"])
+        return list(self.openapi["components"]["schemas"])
 
     def _operation(self, path: str, item: Mapping[str, Any], method: str) -> Operation:
         fields = item[method]
-        server = (fields.get("servers") or item.get("servers") or self._openapi["servers"])[0]["url"]
+        server = (fields.get("servers") or item.get("servers") or self.openapi["servers"])[0]["url"]
         parameters = [self._resolved(one) for one in (*item.get("parameters", ()), *fields.get("parameters", ()))]
         return Operation(
             id=fields["operationId"],
@@ -161,12 +161,12 @@ class Contract:
         return {kind.lower(): self._validator(one.get("schema", True)) for kind, one in content.items()}
 
     def _validator(self, schema: Any) -> jsonschema_rs.Draft202012Validator:
-        whole = {"components": self._openapi["components"], "allOf": [schema]}
+        whole = {"components": self.openapi["components"], "allOf": [schema]}
         return _compiled(json.dumps(whole, sort_keys=True))
 
     def _resolved(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
         while "$ref" in node:
-            found: Any = self._openapi
+            found: Any = self.openapi
             for part in str(node["$ref"]).removeprefix("#/").split("/"):
                 found = found[part.replace("~1", "/").replace("~0", "~")]
             node = found

@@ -34,9 +34,21 @@ HEADER = """\
 # yaml-language-server: $schema=../../spec/schemas/scenario.json
 # Generated from spec/machine.yaml by python -m conformance.derive; do not edit.
 """
+LATER = 600
+"""Seconds until the first turn of an instance that is to stay as it is."""
+
+RERUN, TIME, EXPIRED, SCHEDULED = "rerun", "at", "DEADLINE_EXCEEDED", "WF-START-020"
 INSTANCE, NOBODY, CONTROL = "wf", "nobody", "control"
 FOLDER = "cells"
 Step = dict[str, Any]
+
+
+NUMBERED: Step = {
+    "history": INSTANCE,
+    "expect": {"events": {"$some": {"taskScheduled": {"$type": "object"}, "eventId": {"$bind": "number"}}}},
+    "rule": "WF-HIST-001",
+}
+"""A look for the event that a rerun starts from: workers number their tasks each in its own way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +77,22 @@ def cells(held: Spec) -> Mapping[str, str]:
     for operation in machine.operations:
         way = _round(machine)
         files[f"{FOLDER}/purged_{operation}.yaml"] = _file(held, nowhere(machine), operation, way, purged=True)
+        if _reads(machine, operation):
+            files[f"{FOLDER}/scheduled_{operation}.yaml"] = _scheduled(held, operation)
     return files
+
+
+def _reads(machine: Machine, operation: str) -> bool:
+    """
+    Whether an operation changes nothing in any state, and answers where nothing has happened yet.
+    """
+    cells = [row[operation] for row in machine.table.values()]
+    return all(cell.settles == (cell.state,) and cell.reply != spec.UNSPECIFIED for cell in cells)
 
 
 def _edges(machine: Machine, state: str) -> Iterator[Edge]:
     recipes = spec.workflows()["recipes"]
-    for name in machine.operations:
+    for name in machine.offered(checks.HTTP):
         cell = machine.cell(state, name)
         after = settled(machine, cell)
         if after != state:
@@ -114,15 +136,92 @@ def _file(held: Spec, state: str, operation: str, way: tuple[Edge, ...] | None, 
     machine = held.machine
     unused = state == nowhere(machine) and not purged
     instance = NOBODY if unused else INSTANCE
-    steps = [*_control(unused=unused), *_path(machine, state, way)]
-    here = state
+    only = machine.operations[operation].surfaces
+    steps = [*_control(unused=unused), *_path(machine, state, way, _first(operation), only)]
+    here, known = state, operation == RERUN and machine.states[state].exists and way is not None
+    steps += [NUMBERED] * known
+    profiles = list(held.rules[NUMBERED["rule"]].profiles) if known else []
     for _ in range(2):
         after = settled(machine, machine.cell(here, operation))
-        steps += [_call(operation, instance, way), _outcome(instance, moved=after != here)]
+        steps += [_asked(held, here, operation, instance, known=known), _outcome(instance, moved=after != here)]
         here = after
     title = f"{operation} {'after a purge' if purged else f'in {state}'}, twice, does what the table says"
-    more = {"instances": {NOBODY: f"{{u}}-{NOBODY}"}} if unused else {}
+    patient = _patient(machine, state) if way is None and len(only) > 1 else []
+    more: Step = {
+        "surfaces": [kind for kind in only if kind not in patient] if patient else _surfaces(machine, operation)
+    }
+    more |= {"profiles": profiles, "instances": {NOBODY: f"{{u}}-{NOBODY}"} if unused else {}}
     return _story(title, state, steps, more, held=way is None)
+
+
+def _scheduled(held: Spec, operation: str) -> str:
+    """
+    A start for a time to come keeps an instance in its first state; what else may be asked of it is not specified.
+    """
+    machine = held.machine
+    state = machine.cell(nowhere(machine), "start").settles[0]
+    start = _call("start", INSTANCE, None, expect=None)
+    steps = [{"start": {**start["start"], "delay": LATER}}, {**_look(state), "rule": SCHEDULED}]
+    for _ in range(2):
+        steps += [_asked(held, state, operation, INSTANCE), _outcome(INSTANCE, moved=False)]
+    more: Step = {
+        "surfaces": _surfaces(machine, operation, timed=True),
+        "profiles": list(held.rules[SCHEDULED].profiles),
+    }
+    title = f"{operation} in {state} that a start for a time to come leads to, twice, does what the table says"
+    return _story(title, state, steps, more, held=False)
+
+
+def _surfaces(machine: Machine, operation: str, *, timed: bool = False) -> list[str]:
+    """
+    The kinds of surface that have an operation, and a start for a time to come; nothing where all have.
+    """
+    offered = machine.operations[operation].surfaces
+    late = [kind for kind, one in spec.grpc().items() if TIME in one.forms["start"].fields]
+    found = [kind for kind in offered if not timed or kind in late]
+    return [] if len(found) == len(spec.SURFACES) else found
+
+
+def _patient(machine: Machine, state: str) -> list[str]:
+    """
+    The kinds of surface whose start is not answered while the instance is in the state that a start leads to.
+    """
+    first = machine.cell(nowhere(machine), "start").settles[0]
+    return [kind for kind, one in spec.grpc().items() if state == first and one.forms["start"].with_effect]
+
+
+def _elsewhere(machine: Machine, state: str, only: tuple[str, ...]) -> Step:
+    """
+    The surface that an instance is started on where its own would wait.
+    """
+    patient = _patient(machine, state)
+    if not only or any(kind not in patient for kind in only):
+        return {}
+    return {
+        "on": next(
+            name for name, kind, _ in load.surfaces(spec.openapi()) if kind in spec.grpc() and kind not in patient
+        )
+    }
+
+
+def _asked(held: Spec, state: str, operation: str, instance: str, *, known: bool = False) -> Step:
+    """
+    An operation as its cell says; the client gives a wait up that nothing will end.
+    """
+    step = _call(operation, instance, None)
+    if known:
+        step[operation] = {**step[operation], "number": "${number}"}
+    row = held.replies.get(held.machine.cell(state, operation).reply)
+    if row and any(column.get("code") == EXPIRED for column in row.surfaces.values()):
+        step[operation] = {"instance": instance, "within": 0.3}
+    return step
+
+
+def _first(operation: str) -> list[Step]:
+    """
+    The instructions that a workflow needs before the others, for an operation to find what it is about.
+    """
+    return [{"call_activity": 1}] if operation == RERUN else []
 
 
 def _read(held: Spec, state: str, way: tuple[Edge, ...] | None) -> str:
@@ -132,14 +231,16 @@ def _read(held: Spec, state: str, way: tuple[Edge, ...] | None) -> str:
     steps = list(_path(held.machine, state, way))[:-1]
     look = {"get": INSTANCE, "expect": {"instanceID": {"$type": "string"}}, "for": 0.1}
     steps.append({"stays": look, "rule": held.machine.cell(state, "get").reply_rule})
-    return _story(f"on the way to {state} an instance can be read at any time", state, steps, {}, held=way is None)
+    patient = _patient(held.machine, state) if way is None else []
+    more: Step = {"surfaces": [kind for kind in spec.SURFACES if kind not in patient] if patient else []}
+    return _story(f"on the way to {state} an instance can be read at any time", state, steps, more, held=way is None)
 
 
 def _story(title: str, state: str, steps: list[Step], more: Step, *, held: bool) -> str:
     data: Step = {"version": 1, "title": title, "rules": ["?"], "tags": [FOLDER]}
     if held:
         data["requires"] = [f"hold_{state.lower()}"]
-    data |= {**more, "steps": steps}
+    data |= {key: value for key, value in more.items() if value} | {"steps": steps}
     data["rules"] = _rules(data)
     return HEADER + written(data)
 
@@ -152,9 +253,15 @@ def _control(*, unused: bool) -> Iterator[Step]:
         yield {"start": {"workflow": "ConformanceEcho", "input": 1, "as": CONTROL}}
 
 
-def _path(machine: Machine, state: str, way: tuple[Edge, ...] | None) -> Iterator[Step]:
+def _path(
+    machine: Machine,
+    state: str,
+    way: tuple[Edge, ...] | None,
+    first: list[Step] | None = None,
+    only: tuple[str, ...] = (),
+) -> Iterator[Step]:
     if way is None:
-        yield _call("start", INSTANCE, None, expect=None)
+        yield _call("start", INSTANCE, None, expect=None, first=first) | _elsewhere(machine, state, only)
         yield _look(state)
         return
     for edge in way:
@@ -162,7 +269,7 @@ def _path(machine: Machine, state: str, way: tuple[Edge, ...] | None) -> Iterato
             yield {"raise_event": {"instance": INSTANCE, "name": spec.workflows()["recipes"]["event"], "data": 1}}
             yield {**_look(edge.after), "rule": machine.cell(edge.before, edge.event).settles_rule}
         else:
-            yield _call(edge.event, INSTANCE, way, expect=None)
+            yield _call(edge.event, INSTANCE, way, expect=None, first=first)
             yield _look(edge.after) if machine.states[edge.after].exists else _gone()
 
 
@@ -182,14 +289,23 @@ def _gone() -> Step:
     return {"eventually": {"get": INSTANCE, "expect": "absent"}}
 
 
-def _call(operation: str, instance: str, way: tuple[Edge, ...] | None, expect: str | None = "cell") -> Step:
+def _call(
+    operation: str,
+    instance: str,
+    way: tuple[Edge, ...] | None,
+    expect: str | None = "cell",
+    first: list[Step] | None = None,
+) -> Step:
     recipes = spec.workflows()["recipes"]
     recipe = next((edge.event for edge in way or () if edge.happening), "wait") if expect is None else "wait"
     step: Step = {operation: instance}
     if operation == "start":
-        step = {"start": {"workflow": "ConformanceScript", "input": recipes[recipe], "as": instance}}
+        script = {**recipes[recipe], "do": [*(first or ()), *recipes[recipe]["do"]]}
+        step = {"start": {"workflow": "ConformanceScript", "input": script, "as": instance}}
     elif operation == "raise_event":
         step = {"raise_event": {"instance": instance, "name": recipes["other_event"], "data": 1}}
+    elif operation == RERUN:
+        step = {RERUN: {"instance": instance, "number": 0}}
     return step if expect is None else {**step, "expect": expect}
 
 
@@ -203,8 +319,9 @@ def _rules(data: Step) -> list[str]:
     found: set[str] = set()
     for name in spec.profiles():
         held = spec.load(name)
-        for planned in checks.plan(scenario, scenario.rows[0], held, _contract()):
-            found |= {check.rule for check in planned.every()}
+        for kind in scenario.surfaces or spec.SURFACES:
+            for planned in checks.plan(scenario, scenario.rows[0], held, _contract(), kind):
+                found |= {check.rule for check in planned.every()}
     return sorted(found)
 
 

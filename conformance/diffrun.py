@@ -23,7 +23,6 @@ import click
 from . import load, session, target
 from .abreast.session import Abreast, Asked
 from .compare import SIDES, Comparison, groups
-from .connection import Http
 from .contract import Contract
 from .errors import CannotRun, UsageError
 from .plan import plan
@@ -32,6 +31,7 @@ from .reach import arrived
 from .record import Record
 from .report.text import clean, short
 from .run import LEAVING
+from .wires import addressed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -86,10 +86,7 @@ def _side(options: Options, given: str) -> _Side:
     address = given if _URL.fullmatch(given) else ""
     own = replace(options, profile="", server=address, target="" if address else given)
     chosen, token = session.reached(own)
-    if chosen.server:
-        Http(chosen.server, ca=options.ca)
-    elif not chosen.start:
-        raise UsageError(f"target {chosen.name} has neither server: nor start:; give an address instead of its name")
+    addressed(chosen, options.ca)
     return _Side(own, chosen, token)
 
 
@@ -101,7 +98,8 @@ def _plan(options: Options, held: spec.Spec, sides: Mapping[str, _Side]) -> Plan
     both = [one for one in capable[0] if one in capable[1]]
     only = any(side.chosen.only_required for side in sides.values())
     scenarios = load.scenarios(options.scenarios)
-    planned = plan(scenarios, held, Contract(held.openapi), options.selection, both, only_required=only)
+    ports = [one for one in sides["a"].chosen.ports if one in sides["b"].chosen.ports]
+    planned = plan(scenarios, held, Contract(held.openapi), options.selection, both, only_required=only, ports=ports)
     if not planned.count:
         raise UsageError(
             "no case is selected that both are capable of; `workflow-conformance list cases` shows all names"

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import quote
 
-from .calls import Calls
 from .case import Facts, attempt, sweep
-from .connection import Http
 from .exchange import Request
 from .identity import Allocator, Tokens
+from .plan import surfaces
 from .scenario import LOOKS
 from .talk import Server
+from .target import Target
+from .wires import Wires, asks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import spec
 
     from .case import Outcome
+    from .channel import Channel
     from .contract import Contract
     from .mutants import Mutant
     from .plan import Case
@@ -40,7 +42,7 @@ DEADLINE = 2.0
 SCALE = 0.5
 """What waits are multiplied with: our own server settles at once."""
 
-TOKEN_HEADER, TOKEN = "dapr-api-token", "gallery-token"
+TOKEN_HEADER, TOKEN, PREFIX = "dapr-api-token", "gallery-token", "mutant"
 HOLDS = {"hold_pending": "PENDING", "hold_stalled": "STALLED", "api_token": "token"}
 PLAIN = "plain"
 
@@ -73,6 +75,7 @@ class Ground:
     """
 
     url: str
+    grpc: Channel | str
     contract: Contract
     machine: spec.Machine
     tokens: Tokens
@@ -175,8 +178,10 @@ class Prey:
 
     def __init__(self, name: str, ground: Ground) -> None:
         self._name, self._ground = name, ground
-        self._ended = frozenset(one.reported["http"] for one in ground.machine.states.values() if one.terminal)
-        self._held: dict[str, tuple[Server, Mapping[str, Calls]]] = {}
+        states = ground.machine.states.values()
+        self._ended = frozenset(word for one in states if one.terminal for word in one.reported.values())
+        self._held: dict[str, Server] = {}
+        self._facts: dict[str, Facts] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -189,7 +194,7 @@ class Prey:
         """
         Let the gallery forget what was built.
         """
-        for server, _calls in self._held.values():
+        for server in self._held.values():
             server.connection.ask(Request("DELETE", b""), DEADLINE)
         self._stack.close()
 
@@ -209,23 +214,25 @@ class Prey:
         hold = next((HOLDS[one] for one in case.scenario.requires if one in HOLDS), PLAIN)
         if hold not in self._held:
             self._held[hold] = self._built(hold)
-        kept, calls = self._held[hold]
-        server = kept.afresh()
-        own = calls[case.surface.version]
-        allocator = Allocator(lambda name: sweep(server.connection.ask, own, name, self._ended, DEADLINE))
-        facts = Facts(allocator, self._ground.tokens.next, self._ended, keep=True)
+        server = self._held[hold].afresh()
+        own = server.asks[case.surface.name]
+        facts = self._facts[hold]
         outcome = attempt(case, 1, server, own, facts)
         return attempt(case, 2, server, own, facts) if outcome.result == "error" else outcome
 
-    def _built(self, hold: str) -> tuple[Server, Mapping[str, Calls]]:
+    def _built(self, hold: str) -> Server:
         ground = self._ground
-        url = f"{ground.url}/{quote(self._name, safe='')}/{hold}"
-        headers = {TOKEN_HEADER: TOKEN} if hold == HOLDS["api_token"] else {}
-        connection = Http(url, headers=headers, deadline=DEADLINE)
-        self._stack.callback(connection.close)
+        prefix = f"{quote(self._name, safe='')}/{hold}"
+        one = Target(prefix, server=f"{ground.url}/{prefix}")
+        headers = {PREFIX: prefix, **({TOKEN_HEADER: TOKEN} if hold == HOLDS["api_token"] else {})}
+        wires = Wires(one.server, ground.grpc, headers=headers, deadline=DEADLINE)
+        self._stack.callback(wires.close)
+        calls = asks(surfaces(ground.contract), ground.contract, wires, one)
+        first = next(iter(calls.values()))
+        allocator = Allocator(lambda name: sweep(wires.ask, first, name, self._ended, DEADLINE))
+        self._facts[hold] = Facts(allocator, ground.tokens.next, self._ended, keep=True)
 
         def again() -> None:
-            connection.ask(Request("PUT", b""), DEADLINE)
+            wires.ask(Request("PUT", b""), DEADLINE)
 
-        server = Server(connection, ground.contract, url, lambda _: None, lambda: True, again, SCALE)
-        return server, {version: Calls(ground.contract, url, version) for version in ground.contract.versions}
+        return Server(wires, ground.contract, one.server, lambda _: None, lambda: True, again, SCALE, calls)

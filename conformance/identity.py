@@ -70,7 +70,7 @@ def spell(identity: Any, token: str) -> str:
     """
     The ID that a scenario describes. Raises IdentityError where none can be.
     """
-    if identity is None:
+    if not identity:
         return ""
     if isinstance(identity, str):
         if "{u}" not in identity:

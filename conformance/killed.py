@@ -37,11 +37,11 @@ class Row:
 
 def rows(matrix: Matrix) -> list[Row]:
     """
-    A row for every rule that is not excluded and holds over HTTP.
+    A row for every rule that is not excluded.
     """
     found = []
     for rule in spec.load().rules.values():
-        if rule.excluded or "http" not in rule.surfaces:
+        if rule.excluded:
             continue
         own = [one for one in matrix.counted() if rule.id in one.mutant.rules]
         counts = [sum(one.verdict == verdict for one in own) for verdict in (KILLED, OTHERWISE, SURVIVED)]

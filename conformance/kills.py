@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import killed, load, matrix, nulls, worth
+from . import killed, load, matrix, nulls, voids, worth
 from .errors import CannotRun
+from .target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from .matrix import Matrix
@@ -28,10 +29,7 @@ def prove(globs: Sequence[str], jobs: int, out: Path, *, every: bool, check: boo
     """
     found = matrix.run(globs, jobs, every=every)
     wrong = found.problems()
-    if not globs:
-        cases = matrix.cases()
-        for kind in nulls.ANSWERS:
-            wrong += [f"null server {kind}: it passes {name}" for name in nulls.passed(kind, cases)]
+    wrong += [] if globs else list(_idlers())
     worths = weighed(found, out / PAGE, every=every)
     wrong += [] if globs else worth.problems(worths)
     if as_json:
@@ -43,6 +41,20 @@ def prove(globs: Sequence[str], jobs: int, out: Path, *, every: bool, check: boo
         wrong += _page(page(found, worths), out / PAGE, check=check)
     click.echo(killed.summary(found), err=as_json)
     return 1 if wrong else 0
+
+
+def _idlers() -> Iterator[str]:
+    """
+    What servers that do nothing pass.
+    """
+    cases = matrix.cases(matrix.OVER_HTTP)
+    for kind in nulls.ANSWERS:
+        yield from (f"null server {kind}: it passes {name}" for name in nulls.passed(kind, cases))
+    cases = matrix.cases(matrix.OVER_GRPC)
+    for kind in voids.KINDS:
+        with voids.serving(kind) as address:
+            found = nulls.none_of(Target("null", grpc=address), cases)
+        yield from (f"null gRPC server {kind}: it passes {name}" for name in found)
 
 
 def page(found: Matrix, worths: Sequence[Worth]) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .identity import IdentityError, spell
 from .match import OPERATORS, TYPES, instant
 from .names import used
-from .scenario import LOOKS
+from .scenario import BESIDE, LOOKS, RAW
 from .shape import meant, problem
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Vocabulary:
     refusing: frozenset[str]
     rows: tuple[str, ...]
     profiles: tuple[str, ...]
-    versions: tuple[str, ...]
+    surfaces: tuple[str, ...]
     words: tuple[str, ...]
 
 
@@ -94,7 +94,7 @@ def row(instances: Mapping[str, Any], steps: list[Any], words: Vocabulary) -> It
 
 def _flat(steps: list[Any], path: Path = ("steps",)) -> Iterator[tuple[Path, str, Any, Mapping[str, Any]]]:
     for index, step in enumerate(steps):
-        verb = next(key for key in step if key not in ("expect", "rule", "checks", "on"))
+        verb = next(key for key in step if key not in BESIDE)
         yield (*path, index), verb, step[verb], step
         if verb == "parallel":
             yield from _flat(step[verb], (*path, index, verb))
@@ -121,7 +121,7 @@ def _step(  # noqa: PLR0913, PLR0917 - what is known of a step
     path: Path, verb: str, call: Any, step: Mapping[str, Any], instances: list[str], words: Vocabulary
 ) -> Iterator[Problem]:
     yield from _instances(path, verb, call, instances)
-    if verb in ("start", "raise_event"):
+    if isinstance(call, dict) and verb not in (*RAW, *LOOKS):
         yield from _one_payload((*path, verb), call)
     if verb == "start" and "id" in call and "input" in call and call["id"] is not None:
         yield Problem((*path, verb, "id"), call["id"], "only null stands here; IDs are declared in instances")
@@ -130,7 +130,11 @@ def _step(  # noqa: PLR0913, PLR0917 - what is known of a step
         yield from _header_lines((*path, verb, "headers"), call.get("headers", {}))
         yield from _method((*path, verb, "method"), call["method"])
     if "on" in step:
-        yield from _known((*path, "on"), step["on"], words.versions, "no such API version")
+        yield from _known((*path, "on"), step["on"], words.surfaces, "no such surface or API version")
+    if "headers" in step:
+        yield from _header_lines((*path, "headers"), step["headers"])
+        if verb in (*RAW, "parallel", "restart", *LOOKS):
+            yield Problem((*path, "headers"), verb, "only an operation has headers here")
     yield from _rules(path, verb, step, words)
     expect_path = (*path, verb, "expect") if verb in LOOKS else (*path, "expect")
     expect = call["expect"] if verb in LOOKS else step.get("expect")
@@ -138,20 +142,18 @@ def _step(  # noqa: PLR0913, PLR0917 - what is known of a step
         yield from _matchers(expect_path, {k: v for k, v in expect.items() if k not in ("refused", "row")}, words)
     for index, check in enumerate(step.get("checks", ())):
         yield from _matchers((*path, "checks", index, "expect"), check["expect"], words)
-    if "checks" in step and verb not in ("get", "start", *LOOKS):
-        yield Problem((*path, "checks"), verb, "only start and looks have fields to check")
+    if "checks" in step and verb in (*RAW, "parallel", "restart"):
+        yield Problem((*path, "checks"), verb, "only operations and looks have fields to check")
 
 
 def _instances(path: Path, verb: str, call: Any, instances: list[str]) -> Iterator[Problem]:
-    if verb in ("request", "parallel", "restart", "start"):
+    if verb in ("request", "call", "parallel", "restart", "start"):
         return
-    where = (*path, verb)
-    name = call
-    if verb == "raise_event":
-        where, name = (*where, "instance"), call["instance"]
-    elif verb in LOOKS:
-        where, name = (*where, "get"), call["get"]
+    key = "get" if verb in LOOKS else "instance"
+    where, name = ((*path, verb, key), call[key]) if isinstance(call, dict) else ((*path, verb), call)
     yield from _known(where, name, tuple(instances), "no instance has this name")
+    if verb == "rerun" and "as" in call:
+        yield from _known((*path, verb, "as"), call["as"], tuple(instances), "no instance has this name")
 
 
 def _rules(path: Path, verb: str, step: Mapping[str, Any], words: Vocabulary) -> Iterator[Problem]:
@@ -163,7 +165,7 @@ def _rules(path: Path, verb: str, step: Mapping[str, Any], words: Vocabulary) ->
     expect = expect if isinstance(expect, dict) else {}
     if "refused" in expect:
         yield from _known((*path, "expect", "refused"), expect["refused"], words.rules, "no such rule")
-        if verb == "request" and expect["refused"] in words.rules and expect["refused"] not in words.refusing:
+        if verb in RAW and expect["refused"] in words.rules and expect["refused"] not in words.refusing:
             yield Problem(
                 (*path, "expect", "refused"), expect["refused"], "this rule names no reply; say row: and rule:"
             )

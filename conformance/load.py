@@ -65,7 +65,7 @@ def vocabulary() -> Vocabulary:
         refusing=frozenset(name for name, rule in base.rules.items() if rule.reply),
         rows=tuple(base.replies),
         profiles=spec.profiles(),
-        versions=versions(base.openapi),
+        surfaces=(*versions(base.openapi), *(name for name, _, _ in surfaces(base.openapi))),
         words=(*states, *schemas["Workflow"]["properties"]["runtimeStatus"]["enum"]),
     )
 
@@ -75,6 +75,17 @@ def versions(openapi: Mapping[str, Any]) -> tuple[str, ...]:
     The API versions of the HTTP surface, in the order of the document.
     """
     return tuple(openapi["servers"][0]["variables"]["version"]["enum"])
+
+
+def surfaces(openapi: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """
+    Every surface there is: its name, its kind and its version.
+    """
+    found = [(f"http/{version}", "http", version) for version in versions(openapi)]
+    for kind, one in spec.grpc().items():
+        short = kind.removeprefix("dapr_")
+        found += [(f"{short}/{version.lower()}" if version else short, kind, version) for version in one.versions]
+    return tuple(found)
 
 
 def read(document: spec.Document, path: str, words: Vocabulary, *, heads: bool = False) -> Scenario:

@@ -321,6 +321,20 @@ def _bind(operand: Any, saw: Any, names: Names, path: str) -> list[Difference]:
     return []
 
 
+def _some(operand: Any, saw: Any, names: Names, path: str) -> list[Difference]:
+    """
+    One element of a list is as wanted; of an object, the fields that are named.
+    """
+    for element in saw if isinstance(saw, list) else ():
+        tried = Names({**names.known, **names.new})
+        keys = operand if isinstance(operand, dict) and isinstance(element, dict) and not is_matcher(operand) else None
+        seen = element if keys is None else {key: element.get(key, MISSING) for key in keys}
+        if not differences(operand, seen, tried, path):
+            names.new.update(tried.new)
+            return []
+    return [Difference(path, {"$some": operand}, saw)]
+
+
 OPERATORS: Mapping[str, Callable[[Any, Any, Names, str], list[Difference]]] = {
     "$any": _any,
     "$type": _type,
@@ -333,6 +347,7 @@ OPERATORS: Mapping[str, Callable[[Any, Any, Names, str], list[Difference]]] = {
     "$not": _not,
     "$text": _text,
     "$bind": _bind,
+    "$some": _some,
 }
 
 TYPES: Mapping[str, Callable[[Any], bool]] = {

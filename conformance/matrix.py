@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ from .hunt import Ground, Kill, Prey, confirmed, hunt, judged, order, scour
 from .identity import Tokens, run_token
 from .known import matches
 from .mutants import Mutant, equivalents, listed
-from .plan import Selection, plan
+from .plan import HTTP, PORTS, Selection, plan
+from .wires import Wires
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
     from .plan import Case
 
 DIES, LIVES = "control/dies", "control/lives"
-SURFACE = "http/v1.0"
+OVER_HTTP, OVER_GRPC = ("http/v1.0",), ("grpc/beta1", "taskhub")
+SURFACES = OVER_HTTP + OVER_GRPC
+"""One surface of each kind: what the others of its kind do is the same by the scenarios of versions."""
 EVERYTHING = ("hold_pending", "hold_stalled", "restart", "api_token")
 _SERVER = ("{python}", "-P", "-m", "reference_server")
 
@@ -95,10 +99,12 @@ def run(globs: Sequence[str] = (), jobs: int = 1, scenarios: Path | None = None,
     chosen = _chosen(listed(), globs)
     contract = Contract(spec.openapi())
     plans = {name: _cases(name, contract, scenarios) for name in {one.profile for one in chosen}}
-    started = target.Target(name="mutants", start=(*_SERVER, *_GALLERY))
+    started = target.Target(name="mutants", start=(*_SERVER, *_GALLERY), grpc=target.TOLD)
     known = equivalents()
-    with target.running(started) as ready:
-        ground = Ground(ready.server, contract, spec.load().machine, Tokens(run_token(secrets.choice)), plans)
+    with target.running(started) as ready, closing(Wires(grpc=ready.grpc)) as wires:
+        ground = Ground(
+            ready.server, wires.channel, contract, spec.load().machine, Tokens(run_token(secrets.choice)), plans
+        )
         with ThreadPoolExecutor(jobs) as pool:
             kills = _hunted(chosen, ground, pool, known)
             _controlled(kills)
@@ -108,7 +114,17 @@ def run(globs: Sequence[str] = (), jobs: int = 1, scenarios: Path | None = None,
     return Matrix(ordered, known, time.monotonic() - began, killers)
 
 
-_GALLERY = ("--mutant", "every", "--dapr-http-port", "0", "--ready-json", "--log-level", "error")
+_GALLERY = (
+    "--mutant",
+    "every",
+    "--dapr-http-port",
+    "0",
+    "--dapr-grpc-port",
+    "0",
+    "--ready-json",
+    "--log-level",
+    "error",
+)
 
 
 def _hunted(
@@ -173,11 +189,11 @@ def _chosen(mutants: Sequence[Mutant], globs: Sequence[str]) -> list[Mutant]:
     return sorted(everything, key=lambda one: one.name != LIVES)
 
 
-def cases() -> tuple[Case, ...]:
+def cases(surfaces: Sequence[str] = SURFACES) -> tuple[Case, ...]:
     """
-    Every case of one surface in the default profile, whatever a server must be capable of for it.
+    Every case of some surfaces in the default profile, whatever a server must be capable of for it.
     """
-    return _cases(spec.DEFAULT_PROFILE, Contract(spec.openapi()), None)
+    return _cases(spec.DEFAULT_PROFILE, Contract(spec.openapi()), None, surfaces)
 
 
 def plans() -> tuple[tuple[Case, ...], ...]:
@@ -188,10 +204,13 @@ def plans() -> tuple[tuple[Case, ...], ...]:
     return tuple(_cases(profile, contract, None) for profile in spec.profiles())
 
 
-def _cases(profile: str, contract: Contract, scenarios: Path | None) -> tuple[Case, ...]:
+def _cases(
+    profile: str, contract: Contract, scenarios: Path | None, surfaces: Sequence[str] = SURFACES
+) -> tuple[Case, ...]:
     held = spec.load(profile)
-    selection = replace(Selection(), surfaces=(SURFACE,))
-    return plan(load.scenarios(scenarios), held, contract, selection, EVERYTHING).cases
+    selection = replace(Selection(), surfaces=tuple(surfaces))
+    ports = [port for port in PORTS if any((HTTP in glob) == (port == HTTP) for glob in surfaces)]
+    return plan(load.scenarios(scenarios), held, contract, selection, EVERYTHING, ports=ports).cases
 
 
 def _controlled(kills: Sequence[Kill]) -> None:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 import spec
 
-from .calls import Calls
 from .case import Facts, attempt
-from .connection import Http
 from .contract import Contract
 from .identity import Allocator, Tokens, run_token
+from .plan import surfaces
 from .talk import Server
+from .target import Target
+from .wires import Wires, asks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -103,19 +104,28 @@ def serving(kind: str) -> Iterator[str]:
 
 def passed(kind: str, cases: Sequence[Case], jobs: int = 8) -> list[str]:
     """
-    The cases that a null server passes, without a preflight that would have stopped them.
+    The cases over HTTP that a null server passes.
+    """
+    with serving(kind) as url:
+        return none_of(Target("null", server=url), cases, jobs)
+
+
+def none_of(null: Target, cases: Sequence[Case], jobs: int = 8) -> list[str]:
+    """
+    The cases that a server which does nothing passes, without a preflight that would have stopped them.
     """
     contract = Contract(spec.openapi())
     tokens = Tokens(run_token(secrets.choice))
     facts = Facts(Allocator(lambda _: None), tokens.next, frozenset(), keep=True)
-    with serving(kind) as url, ThreadPoolExecutor(jobs) as pool:
-        connection = Http(url, deadline=DEADLINE)
+    wires = Wires(null.server, null.grpc, deadline=DEADLINE)
+    calls = asks(surfaces(contract), contract, wires, null)
 
-        def run(case: Case) -> str:
-            server = Server(connection, contract, url, lambda _: None, lambda: True, scale=SCALE)
-            outcome = attempt(case, 1, server, Calls(contract, url, case.surface.version), facts)
-            return case.name if outcome.result == "pass" else ""
+    def run(case: Case) -> str:
+        server = Server(wires, contract, null.name, lambda _: None, lambda: True, scale=SCALE, asks=calls)
+        outcome = attempt(case, 1, server, calls[case.surface.name], facts)
+        return case.name if outcome.result == "pass" else ""
 
+    with ThreadPoolExecutor(jobs) as pool:
         found = [name for name in pool.map(run, cases) if name]
-        connection.close()
+    wires.close()
     return found

@@ -112,7 +112,9 @@ def selecting(command: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="P",
                 help=f"What the server is held to; {spec.DEFAULT_PROFILE} by default.",
             ),
-            click.option("--surface", "surface", multiple=True, metavar="S", help="Surfaces, as globs: http/v1.0."),
+            click.option(
+                "--surface", "surface", multiple=True, metavar="S", help="Surfaces, as globs: http/v1.0, grpc, taskhub."
+            ),
             click.option(
                 "-k", "names", multiple=True, metavar="GLOB", help="Cases, scenarios or areas; !GLOB leaves out."
             ),
@@ -177,6 +179,7 @@ def addressed(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option("--server", default="", metavar="URL", help="The server; without one, the reference server."),
+            click.option("--grpc", default="", metavar="HOST:PORT", help="Its gRPC port."),
             click.option("--target", default="", metavar="NAME|FILE", help="A target of the kit, or a target file."),
             click.option("--profile", default="", metavar="P", help="What the server is held to."),
         )
@@ -206,6 +209,7 @@ def options(given: dict[str, Any]) -> Options:
         narrowed = Selection(given["surface"], given["names"], given["rules"], given["tags"], given["shard"])
     return Options(
         server=given.get("server", ""),
+        grpc=given.get("grpc") or "",
         target=given.get("target", ""),
         profile=given["profile"],
         selection=narrowed,

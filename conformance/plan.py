@@ -13,17 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import spec
 
-from . import checks
+from . import checks, load
 from .errors import BadFiles, UsageError
 from .known import matches
 from .shape import meant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .contract import Contract
     from .scenario import Row, Scenario
     from .wants import Check, Planned
+
+
+HTTP, GRPC = checks.HTTP, "grpc"
+PORTS = (HTTP, GRPC)
+"""The kinds of port that a server has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,13 @@ class Surface:
     name: str
     kind: str
     version: str
+
+    @property
+    def port(self) -> str:
+        """
+        The kind of port that serves it.
+        """
+        return HTTP if self.kind == HTTP else GRPC
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +143,11 @@ def surfaces(contract: Contract) -> tuple[Surface, ...]:
     """
     Every surface there is, in the order of the document.
     """
-    return tuple(Surface(f"http/{version}", "http", version) for version in contract.versions)
+    return tuple(Surface(*one) for one in load.surfaces(contract.openapi))
+
+
+_Rows = dict[str, list[tuple["Row", tuple["Planned", ...]]]]
+"""For each kind of surface the rows of a scenario, planned."""
 
 
 @dataclass(slots=True)
@@ -149,32 +165,46 @@ def plan(  # noqa: PLR0913 - what a plan is made of
     capabilities: Sequence[str] = (),
     *,
     only_required: bool = False,
+    ports: Sequence[str] = PORTS,
 ) -> Plan:
     """
     The cases of a run. Raises BadFiles where steps do not fit the table, UsageError where a name selects nothing.
     """
     scenarios = tuple(scenarios)
-    chosen = _chosen(surfaces(contract), selection)
+    known = tuple(one for one in surfaces(contract) if one.port in ports)
+    chosen = _chosen(surfaces(contract), known, selection)
     _known(selection, held, scenarios)
     draft = _Draft()
     wrong: list[str] = []
     for scenario in scenarios:
         try:
-            rows = [(row, checks.plan(scenario, row, held, contract)) for row in scenario.rows]
-            _carried(scenario, rows, held, contract)
+            cases = list(_cases(scenario, known, held, contract))
         except BadFiles as error:
             wrong += error.problems
             continue
-        for surface in surfaces(contract):
-            for row, steps in rows:
-                case = _case(scenario, surface, row, steps)
-                if _left_out(case, chosen, held, selection) or (only_required and not _needs(case, capabilities)):
-                    draft.filtered += 1
-                else:
-                    _sorted(draft, case, capabilities)
+        for case in cases:
+            if _left_out(case, chosen, held, selection) or (only_required and not _needs(case, capabilities)):
+                draft.filtered += 1
+            else:
+                _sorted(draft, case, capabilities)
     if wrong:
         raise BadFiles(wrong)
     return Plan(tuple(draft.cases), tuple(draft.unsupported), draft.filtered, tuple(one.name for one in chosen))
+
+
+def _cases(scenario: Scenario, known: Sequence[Surface], held: spec.Spec, contract: Contract) -> Iterator[Case]:
+    """
+    Each row of a scenario on each surface that it is for. Raises BadFiles.
+    """
+    rows = {
+        kind: [(row, checks.plan(scenario, row, held, contract, kind)) for row in scenario.rows]
+        for kind in _kinds(scenario, known)
+    }
+    _carried(scenario, rows, held, contract)
+    for surface in known:
+        for row, steps in rows.get(surface.kind, ()):
+            if _reached(row, known, surface):
+                yield _case(scenario, surface, row, steps)
 
 
 def _sorted(draft: _Draft, case: Case, capabilities: Sequence[str]) -> None:
@@ -201,7 +231,6 @@ def _left_out(case: Case, chosen: Sequence[Surface], held: spec.Spec, selection:
     scenario = case.scenario
     return (
         case.surface not in chosen
-        or bool(scenario.surfaces and case.surface.kind not in scenario.surfaces)
         or bool(scenario.profiles and held.profile.name not in scenario.profiles)
         or not selected(case.name, scenario.id, scenario.area, selection.names)
         or bool(selection.tags and not set(selection.tags) & set(scenario.tags))
@@ -230,14 +259,26 @@ def shard(name: str, count: int) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % count + 1
 
 
-def _chosen(known: Sequence[Surface], selection: Selection) -> tuple[Surface, ...]:
+def _chosen(every: Sequence[Surface], known: Sequence[Surface], selection: Selection) -> tuple[Surface, ...]:
     for glob in selection.surfaces:
-        if not any(matches(glob, one.name) for one in known):
-            names = [one.name for one in known]
+        if not any(_means(glob, one) for one in every):
+            names = [one.name for one in every]
             raise UsageError(f"--surface {glob}: no such surface; there are {', '.join(names)}{meant(glob, names)}")
+        if not any(_means(glob, one) for one in known):
+            option = next(
+                "--server URL" if one.port == HTTP else "--grpc HOST:PORT" for one in every if _means(glob, one)
+            )
+            raise UsageError(f"--surface {glob}: its address is not known; give it with {option}")
     return tuple(
-        one for one in known if not selection.surfaces or any(matches(glob, one.name) for glob in selection.surfaces)
+        one for one in known if not selection.surfaces or any(_means(glob, one) for glob in selection.surfaces)
     )
+
+
+def _means(glob: str, surface: Surface) -> bool:
+    """
+    Whether a glob means a surface, by its name or by the part before the version.
+    """
+    return matches(glob, surface.name) or glob == surface.name.partition("/")[0]
 
 
 def _known(selection: Selection, held: spec.Spec, scenarios: Sequence[Scenario]) -> None:
@@ -250,17 +291,35 @@ def _known(selection: Selection, held: spec.Spec, scenarios: Sequence[Scenario])
             raise UsageError(f"--tag {tag}: no scenario has it; there are {', '.join(tags)}{meant(tag, tags)}")
 
 
-def _carried(
-    scenario: Scenario, rows: Sequence[tuple[Row, tuple[Planned, ...]]], held: spec.Spec, contract: Contract
-) -> None:
+def _reached(row: Row, known: Sequence[Surface], surface: Surface) -> bool:
     """
-    Each rule of a file is carried by a check of it, in this profile or in another.
+    Whether the surfaces that single steps are on have an address too; versions are those of HTTP.
     """
-    lacking = set(scenario.rules) - _rules(steps for _, steps in rows)
-    for profile in spec.profiles() if lacking else ():
-        if profile != held.profile.name:
-            other = spec.load(profile)
-            lacking -= _rules(checks.plan(scenario, row, other, contract) for row, _ in rows)
+    names = {one.name for one in known} | ({one.version for one in known} if surface.kind == HTTP else set())
+    return all(step.on in ("", *names) for step in row.steps)
+
+
+def _kinds(scenario: Scenario, known: Sequence[Surface]) -> tuple[str, ...]:
+    """
+    The kinds of surface that a scenario is for.
+    """
+    kinds = dict.fromkeys(one.kind for one in known)
+    return tuple(one for one in kinds if not scenario.surfaces or one in scenario.surfaces)
+
+
+def _carried(scenario: Scenario, rows: _Rows, held: spec.Spec, contract: Contract) -> None:
+    """
+    Each rule of a file is carried by a check of it, in this profile or in another, on one kind of surface or another.
+    """
+    lacking = set(scenario.rules)
+    for of_kind in rows.values():
+        lacking -= _rules(steps for _, steps in of_kind)
+    kinds = scenario.surfaces or spec.SURFACES
+    others = ((name, kind) for name in spec.profiles() for kind in kinds)
+    for name, kind in others if lacking else ():
+        if lacking and (name != held.profile.name or kind not in rows):
+            other = spec.load(name)
+            lacking -= _rules(checks.plan(scenario, row, other, contract, kind) for row in scenario.rows)
     lacking -= {rule for rule in lacking if held.rules[rule].excluded}
     if lacking:
         raise BadFiles(

@@ -11,15 +11,14 @@ import time
 from typing import TYPE_CHECKING
 
 from .errors import NoWorker, Unreachable
-from .judge import accepts, workflow
-from .match import parse
+from .judge import accepts, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import spec
 
-    from .calls import Calls
+    from .calls import Asks
     from .exchange import Observation
 
 READY = 10.0
@@ -30,17 +29,22 @@ PROBE = 5.0
 
 ECHO = "ConformanceEcho"
 
+UNKNOWN_CALLER = (401, 403, "UNAUTHENTICATED", "PERMISSION_DENIED")
+"""The statuses that ask who is calling."""
+
 
 def preflight(  # noqa: PLR0913, PLR0917 - each is a fact of the run
     ask: Callable[..., Observation],
-    calls: Calls,
+    calls: Asks,
     machine: spec.Machine,
     capabilities: Sequence[str],
     instance: str,
     scale: float,
+    *,
+    starts: bool = True,
 ) -> None:
     """
-    Complete one ConformanceEcho and purge it.
+    Complete one ConformanceEcho and purge it; where nothing is to be started, only ask whether somebody answers.
 
     Raises Unreachable or NoWorker.
     """
@@ -48,22 +52,31 @@ def preflight(  # noqa: PLR0913, PLR0917 - each is a fact of the run
     look = ask(calls.operation("get", instance), READY * scale)
     if look.status is None:
         raise Unreachable(
-            f"{calls.url} gives no answer: {look.error}\nIs the server running, and is this its HTTP port?"
+            f"{calls.url} gives no answer: {look.error}\nIs the server running, and is this its {calls.port} port?"
         )
+    if not starts:
+        return
     begun = ask(
         calls.operation("start", instance, workflow=ECHO, body=b'"ready?"', json=True), until - time.monotonic()
     )
     if begun.status is None:
         raise NoWorker(f"{_nobody(calls)}\nThe start of one hangs: {begun.error}")
     if not accepts(begun):
-        raise Unreachable(f"{calls.url} does not start a workflow.\n{_seen(begun)}\n{_advice(begun)}")
+        raise Unreachable(f"{calls.url} does not start a workflow.\n{_seen(begun)}\n{_advice(calls, begun)}")
     goals = _goals(machine, capabilities)
     _wait(ask, calls, instance, goals, until)
-    if not capabilities or not any(one.startswith("hold_") for one in capabilities):
+    if not holds(capabilities):
         ask(calls.operation("purge", instance), PROBE * scale)
 
 
-def alive(ask: Callable[..., Observation], calls: Calls, instance: str, scale: float) -> bool:
+def holds(capabilities: Sequence[str]) -> bool:
+    """
+    Whether a target keeps new instances in a state: no start may come to an end there.
+    """
+    return any(one.startswith("hold_") for one in capabilities)
+
+
+def alive(ask: Callable[..., Observation], calls: Asks, instance: str, scale: float) -> bool:
     """
     Whether the server answers at all.
     """
@@ -78,10 +91,10 @@ def _goals(machine: spec.Machine, capabilities: Sequence[str]) -> frozenset[str]
     states = {held[one] for one in capabilities if one in held}
     if not states:
         states = {state for row in machine.table.values() for state in row["complete"].settles}
-    return frozenset(machine.states[one].reported["http"] for one in states)
+    return frozenset(word for one in states for word in machine.states[one].reported.values())
 
 
-def _wait(ask: Callable[..., Observation], calls: Calls, instance: str, goals: frozenset[str], until: float) -> None:
+def _wait(ask: Callable[..., Observation], calls: Asks, instance: str, goals: frozenset[str], until: float) -> None:
     pause = 0.005
     while True:
         look = ask(calls.operation("get", instance), max(until - time.monotonic(), 0.05))
@@ -97,14 +110,10 @@ def _wait(ask: Callable[..., Observation], calls: Calls, instance: str, goals: f
 
 
 def _status(look: Observation) -> str:
-    try:
-        body = parse(look.body)
-    except ValueError:
-        return ""
-    return str(workflow(body).get("runtimeStatus", "")) if isinstance(body, dict) and accepts(look) else ""
+    return str(shown(look).get("runtimeStatus", "")) if accepts(look) else ""
 
 
-def _nobody(calls: Calls) -> str:
+def _nobody(calls: Asks) -> str:
     return (
         f"no worker hosts the kit workflows at {calls.url}: {ECHO} does not complete.\n"
         "Start an application beside the sidecar that registers ConformanceEcho, ConformanceScript and "
@@ -120,7 +129,7 @@ def _seen(look: Observation) -> str:
     return f"Last seen: {asked} -> {look.status} {look.media} {first}"
 
 
-def _advice(look: Observation) -> str:
-    if look.status in (401, 403):
+def _advice(calls: Asks, look: Observation) -> str:
+    if look.status in UNKNOWN_CALLER:
         return "It wants a token: give it with --api-token, or in DAPR_API_TOKEN."
-    return "Is this the HTTP port of a sidecar that serves the workflow API, with a state store for actors?"
+    return f"Is this the {calls.port} port of a sidecar that serves the workflow API, with a state store for actors?"

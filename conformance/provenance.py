@@ -38,5 +38,5 @@ def _data(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]
     for entry in folder.iterdir():
         if entry.is_dir() and entry.name not in ("tests", "__pycache__"):
             yield from _data(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith((".yaml", ".json")):
+        elif entry.name.endswith((".yaml", ".json", ".proto")):
             yield f"{prefix}{entry.name}", entry

@@ -12,24 +12,25 @@ from typing import TYPE_CHECKING
 import spec
 
 from . import load, plan, target
-from .calls import Calls
 from .case import CLEANING, Facts, attempt, sweep
-from .connection import Http
 from .contract import Contract
 from .errors import BadFiles, CannotRun, UsageError
 from .identity import Allocator, Tokens, run_token
 from .preflight import alive, preflight
-from .session import TOKEN_HEADER, Options, asking, profile
+from .session import Options, asking, profile, wired
 from .session import reached as chosen_target
 from .talk import Server
+from .wires import asks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from .calls import Asks
     from .case import Outcome
     from .exchange import Observation
     from .plan import Case
     from .target import Target
+    from .wires import Wires
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,10 @@ class Reached:
     held: spec.Spec
     contract: Contract
     surface: str
+    kind: str
     server: Server
-    calls: Calls
-    versions: Mapping[str, Calls]
+    calls: Asks
+    asks: Mapping[str, Asks]
     tokens: Tokens
     facts: Facts
     ask: Callable[..., Observation]
@@ -63,7 +65,7 @@ class Reached:
         document = spec.read(text, name)
         found = load.read(document, name, load.vocabulary())
         able = self.target.capable(token=False)
-        planned = plan.plan([found], self.held, self.contract, plan.Selection(surfaces), able)
+        planned = plan.plan([found], self.held, self.contract, plan.Selection(surfaces), able, ports=self.target.ports)
         if not planned.cases:
             why = planned.unsupported[0][1] if planned.unsupported else "it does not apply to this profile and surface"
             raise BadFiles([f"{name}:1:1: no case to execute: {why}"])
@@ -73,7 +75,7 @@ class Reached:
         """
         What one attempt at a case comes to. Raises CannotRun when the server is gone.
         """
-        outcome = attempt(case, 1, self.server, self.versions[case.surface.version], self.facts)
+        outcome = attempt(case, 1, self.server, self.asks[case.surface.name], self.facts)
         if self.server.gone:
             raise CannotRun(self.server.gone)
         return outcome
@@ -81,10 +83,10 @@ class Reached:
 
 def surface_of(asked: str, contract: Contract) -> plan.Surface:
     """
-    The surface of this name, or the first one. Raises UsageError where there is none.
+    The surface of this name or kind, or the first one. Raises UsageError where there is none.
     """
     known = plan.surfaces(contract)
-    found = [one for one in known if asked in ("", one.name)]
+    found = [one for one in known if asked in ("", one.name, one.name.partition("/")[0])]
     if not found:
         raise UsageError(f"--surface {asked}: no such surface; there are {', '.join(one.name for one in known)}")
     return found[0]
@@ -109,30 +111,27 @@ def arrived(options: Options, chosen: Target, token: str, held: spec.Spec, surfa
     """
     contract = Contract(held.openapi)
     on = surface_of(surface, contract)
+    if on.port not in chosen.ports:
+        raise UsageError(f"--surface {on.name}: target {chosen.name} has no {on.port} address")
     with target.running(chosen) as started:
-        headers = {**started.headers, **options.headers, **({TOKEN_HEADER: token} if token else {})}
-        deadline = options.deadline * options.scale
-        connection = Http(started.server, headers=headers, ca=options.ca, deadline=deadline)
+        wires = wired(started, options, token)
         try:
-            yield _reached(options, started, held, contract, on, connection)
+            yield _reached(options, started, held, contract, on, wires)
         finally:
-            connection.close()
+            wires.close()
 
 
 def _reached(  # noqa: PLR0913, PLR0917 - what it is put together from
-    options: Options, started: Target, held: spec.Spec, contract: Contract, on: plan.Surface, connection: Http
+    options: Options, started: Target, held: spec.Spec, contract: Contract, on: plan.Surface, wires: Wires
 ) -> Reached:
     tokens = Tokens(run_token(secrets.choice))
-    versions = {
-        version: Calls(contract, connection.url, version, component=started.component, workflows=started.workflows)
-        for version in contract.versions
-    }
-    calls = versions[on.version]
-    server = Server(connection, contract, connection.url, lambda _: None, lambda: True, scale=options.scale)
+    every = asks([one for one in plan.surfaces(contract) if one.port in started.ports], contract, wires, started)
+    calls = every[on.name]
+    server = Server(wires, contract, calls.url, lambda _: None, lambda: True, scale=options.scale)
     ask = asking(server, calls)
     server.probe = lambda: alive(ask, calls, tokens.next() + "-probe", options.scale)
     preflight(ask, calls, held.machine, started.capabilities, tokens.next() + "-preflight", options.scale)
     ended = frozenset(state.reported[on.kind] for state in held.machine.states.values() if state.terminal)
     wait = CLEANING * options.scale
     facts = Facts(Allocator(lambda identity: sweep(ask, calls, identity, ended, wait)), tokens.next, ended)
-    return Reached(started, held, contract, on.name, server, calls, versions, tokens, facts, ask)
+    return Reached(started, held, contract, on.name, on.kind, server, calls, every, tokens, facts, ask)

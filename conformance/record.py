@@ -116,6 +116,8 @@ class Redactor:
         """
         A value without secrets in any string, key or value.
         """
+        if self._pattern is None:
+            return value
         if isinstance(value, str):
             return value if value in words else self.text(value)
         if isinstance(value, dict):

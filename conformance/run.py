@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import spec
 
-    from .calls import Calls
+    from .calls import Asks
     from .case import Facts
     from .errors import KitError
     from .known import Entry, ExpectedFailures
@@ -124,7 +124,7 @@ class Run:
             self.tally.results[name] = ["unsupported"]
             self._case(name, 1, "unsupported", Outcome(cause=reason), None)
 
-    def execute(self, server: Server, calls: Mapping[str, Calls], facts: Facts) -> Event:
+    def execute(self, server: Server, calls: Mapping[str, Asks], facts: Facts) -> Event:
         """
         Execute the plan; the footer.
         """
@@ -184,13 +184,13 @@ class Run:
             return 3
         return 1 if stale or counts["fail"] or counts["unexpected_pass"] or counts["not_run"] else 0
 
-    def _work(self, server: Server, calls: Mapping[str, Calls], facts: Facts) -> None:
+    def _work(self, server: Server, calls: Mapping[str, Asks], facts: Facts) -> None:
         while not server.stop.is_set():
             with self._lock:
                 if not self._queue:
                     return
                 case, number = self._queue.popleft()
-            outcome = attempt(case, number, server, calls[case.surface.version], facts)
+            outcome = attempt(case, number, server, calls[case.surface.name], facts)
             if self._interrupted and outcome.result == "error":
                 return  # it was cut off: not_run
             self._judged(case, number, outcome)
@@ -267,10 +267,11 @@ class Run:
         Every rule that holds here, by level: kept, broken, or not looked at.
         """
         levels: dict[str, dict[str, int]] = {}
+        kinds = {case.surface.kind for case in self.plan.cases}
         for rule in self._spec.rules.values():
             if rule.excluded or (rule.profiles and self._spec.profile.name not in rule.profiles):
                 continue
-            if "http" not in rule.surfaces:
+            if not kinds & {*rule.surfaces}:
                 continue
             found = self.tally.rules.get(rule.id)
             kept = "not_run" if not found else "passed" if all(one == "pass" for one in found) else "failed"

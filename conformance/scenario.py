@@ -21,8 +21,14 @@ Path = tuple[str | int, ...]
 LOOKS = ("eventually", "stays")
 """The verbs that look more than once."""
 
-OTHERS = ("request", "parallel", *LOOKS, "restart")
+OTHERS = ("request", "call", "parallel", *LOOKS, "restart")
 """The verbs that are no operation of the API."""
+
+RAW = ("request", "call")
+"""The verbs whose bytes a scenario gives itself."""
+
+BESIDE = ("expect", "rule", "checks", "on", "headers")
+"""The keys of a step that stand beside its verb."""
 
 WITHIN = 5.0
 """Seconds until an `eventually` must be so, unless it says otherwise."""
@@ -47,6 +53,7 @@ class Step:
     rule: str
     checks: tuple[tuple[str, Mapping[str, Any]], ...]
     on: str
+    headers: tuple[tuple[str, str | None], ...]
     branches: tuple[Step, ...]
 
     @property
@@ -99,16 +106,14 @@ def step(data: Mapping[str, Any], number: str, path: Path, lines: Mapping[Path, 
     """
     A step from its data; `lines` tells the line of each path.
     """
-    verb = next(key for key in data if key not in ("expect", "rule", "checks", "on"))
+    verb = next(key for key in data if key not in BESIDE)
     argument = data[verb]
     call: Mapping[str, Any] = argument if isinstance(argument, dict) else {}
     looks = verb in LOOKS
     if verb == "start":
         instance = argument["as"]
-    elif verb == "raise_event":
-        instance = argument["instance"]
     else:
-        instance = call["get"] if looks else argument if isinstance(argument, str) else ""
+        instance = call["get"] if looks else call.get("instance", argument if isinstance(argument, str) else "")
     branches = argument if verb == "parallel" else []
     return Step(
         number=number,
@@ -122,6 +127,7 @@ def step(data: Mapping[str, Any], number: str, path: Path, lines: Mapping[Path, 
         rule=data.get("rule", ""),
         checks=tuple((one["rule"], exact(one["expect"])) for one in data.get("checks", ())),
         on=data.get("on", ""),
+        headers=tuple(data.get("headers", {}).items()),
         branches=tuple(
             step(branch, f"{number}.{index + 1}", (*path, verb, index), lines) for index, branch in enumerate(branches)
         ),

@@ -13,7 +13,6 @@ import secrets
 import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,18 +22,15 @@ import click
 
 import spec
 
-from . import known, load, target
-from .calls import Calls
+from . import known, load, target, worker
 from .case import CLEANING, Facts, sweep
-from .connection import DEADLINE, Http
+from .connection import DEADLINE
 from .console import console
 from .contract import Contract
 from .errors import BadFiles, CannotRun, KitError, UsageError
-from .exchange import Request
 from .identity import Allocator, Tokens, run_token
-from .match import parse
-from .plan import Plan, Selection, plan
-from .preflight import PROBE, alive, preflight
+from .plan import Plan, Selection, plan, surfaces
+from .preflight import PROBE, alive, holds, preflight
 from .provenance import kit_version, spec_sha256
 from .record import Record, Redactor, stream
 from .report import junit
@@ -42,11 +38,13 @@ from .report.text import clean
 from .run import Emitter, Run, Settings, could_not
 from .shape import meant
 from .talk import Server, Talk
+from .wires import Wires, addressed, asks, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .exchange import Observation
+    from .calls import Asks
+    from .exchange import Observation, Request
     from .talk import Event
     from .target import Target
 
@@ -63,6 +61,7 @@ class Options:
     """
 
     server: str = ""
+    grpc: str = ""
     target: str = ""
     profile: str = ""
     selection: Selection = field(default_factory=Selection)
@@ -81,6 +80,7 @@ class Options:
     update: bool = False
     out: Path = Path("reports")
     dry_run: bool = False
+    worker: str = ""
     deadline: float = DEADLINE
 
 
@@ -93,12 +93,18 @@ def run(options: Options) -> int:
     contract = Contract(held.openapi)
     scenarios = load.scenarios(options.scenarios)
     capabilities = chosen.capable(token=bool(token))
-    planned = plan(scenarios, held, contract, options.selection, capabilities, only_required=chosen.only_required)
+    planned = plan(
+        scenarios,
+        held,
+        contract,
+        options.selection,
+        capabilities,
+        only_required=chosen.only_required,
+        ports=chosen.ports,
+    )
     expected = _expected(options, chosen)
-    if chosen.server:
-        Http(chosen.server, ca=options.ca)
-    elif not chosen.start:
-        raise UsageError(f"target {chosen.name} has neither server: nor start:; give its address with --server URL")
+    addressed(chosen, options.ca)
+    worker.fits(options.worker, chosen)
     _not_empty(planned, options)
     if options.dry_run:
         _tell(planned, chosen)
@@ -169,7 +175,10 @@ class _Session:
         From header to footer.
         """
         try:
-            with target.running(self.target) as started:
+            with (
+                target.running(self.target) as started,
+                worker.working(self.options.worker, started, self._token, self.options.ca),
+            ):
                 return self._against(started, emit)
         except KitError as error:
             reason = could_not(error)
@@ -179,29 +188,33 @@ class _Session:
         return (self.run or self._begin(emit, self.target)).finish(reason)
 
     def _against(self, started: Target, emit: Emitter) -> Mapping[str, Any]:
-        headers = {**started.headers, **self.options.headers, **({TOKEN_HEADER: self._token} if self._token else {})}
-        deadline = self.options.deadline * self.options.scale
-        connection = Http(started.server, headers=headers, ca=self.options.ca, deadline=deadline)
-        self.version = self.version or _version(connection, self.contract, self.options.scale)
+        wires = wired(started, self.options, self._token)
+        self.version = self.version or version(wires, self.contract, PROBE * self.options.scale)
         run = self._begin(emit, started)
-        calls = {
-            version: Calls(
-                self.contract, connection.url, version, component=started.component, workflows=started.workflows
-            )
-            for version in self.contract.versions
-        }
+        calls = asks(surfaces(self.contract), self.contract, wires, started)
         scale = self.options.scale
-        server = Server(connection, self.contract, connection.url, emit, lambda: True, scale=scale, stop=self.stop)
-        first = calls[next(iter(self.plan.cases)).surface.version]
-        ask = asking(server, first)
-        server.probe = lambda: alive(ask, first, self._tokens.next() + "-probe", self.options.scale)
-        server.restart = lambda: _restart(started, server.probe, self.options.scale)
+        first = [calls[name] for name in self._first_of_each_kind()]
+        url = " and ".join(dict.fromkeys(one.url for one in first))
+        server = Server(wires, self.contract, url, emit, lambda: True, scale=scale, asks=calls, stop=self.stop)
+        ask = asking(server, first[0])
+        server.probe = lambda: all(alive(ask, one, self._tokens.next() + "-probe", scale) for one in first)
+        server.restart = lambda: _restart(started, server.probe, scale)
         try:
-            capable = started.capabilities
-            preflight(ask, first, self.held.machine, capable, self._tokens.next() + "-preflight", self.options.scale)
-            return run.execute(server, calls, self._facts(ask, first))
+            for one in first:
+                name, capable = self._tokens.next() + "-preflight", started.capabilities
+                preflight(
+                    ask, one, self.held.machine, capable, name, scale, starts=one is first[0] or not holds(capable)
+                )
+            return run.execute(server, calls, self._facts(ask, first[0]))
         finally:
-            connection.close()
+            wires.close()
+
+    def _first_of_each_kind(self) -> list[str]:
+        """
+        One surface of each kind that a case of the plan is on.
+        """
+        kinds = {case.surface.kind: case.surface.name for case in reversed(self.plan.cases)}
+        return list(kinds.values())[::-1]
 
     def _begin(self, emit: Emitter, started: Target) -> Run:
         options = self.options
@@ -219,9 +232,9 @@ class _Session:
         self.run.announce()
         return self.run
 
-    def _facts(self, ask: Callable[..., Observation], calls: Calls) -> Facts:
+    def _facts(self, ask: Callable[..., Observation], calls: Asks) -> Facts:
         states = self.held.machine.states.values()
-        ended = frozenset(state.reported["http"] for state in states if state.terminal)
+        ended = frozenset(word for state in states if state.terminal for word in state.reported.values())
         wait = CLEANING * self.options.scale
         allocator = Allocator(lambda identity: sweep(ask, calls, identity, ended, wait))
         return Facts(allocator, self._tokens.next, ended, self.options.keep)
@@ -235,7 +248,12 @@ class _Session:
             "kit": {"version": kit_version(), "spec_sha256": spec_sha256()},
             "python": platform.python_version(),
             "platform": platform.platform(),
-            "target": {"name": started.name, "server": started.server, "version": self.version},
+            "target": {
+                "name": started.name,
+                "server": started.server,
+                **({"grpc": started.grpc} if started.grpc else {}),
+                "version": self.version,
+            },
             "profile": self.held.profile.name,
             "surfaces": list(self.plan.surfaces),
             "seed": options.seed,
@@ -252,13 +270,14 @@ def reached(options: Options) -> tuple[Target, str]:
     """
     The target with what the options change about it, and the API token.
     """
-    if options.target or not options.server:
+    addresses = {"server": options.server, "grpc": options.grpc}
+    if options.target or not any(addresses.values()):
         chosen = target.load(options.target or target.DEFAULT)
     else:
-        chosen = target.Target(name="server", title=options.server)
+        chosen = target.Target(name="server", title=options.server or options.grpc)
     changes: dict[str, Any] = {}
-    if options.server:
-        changes |= {"server": options.server, "start": ()}
+    if any(addresses.values()):
+        changes |= {**addresses, "start": ()}
     if options.profile:
         changes["profile"] = options.profile
     if options.component:
@@ -267,6 +286,15 @@ def reached(options: Options) -> tuple[Target, str]:
     if any(char in token for char in "\r\n\0"):
         raise UsageError("--api-token: a token is one line")
     return replace(chosen, **changes), token
+
+
+def wired(started: Target, options: Options, token: str) -> Wires:
+    """
+    The connections to a target that is running.
+    """
+    headers = {**started.headers, **options.headers, **({TOKEN_HEADER: token} if token else {})}
+    deadline = options.deadline * options.scale
+    return Wires(started.server, started.grpc, headers=headers, ca=options.ca, deadline=deadline)
 
 
 def _expected(options: Options, chosen: Target) -> known.ExpectedFailures:
@@ -336,7 +364,7 @@ def hidden(headers: Mapping[str, str]) -> list[str]:
     ]
 
 
-def asking(server: Server, calls: Calls) -> Callable[..., Observation]:
+def asking(server: Server, calls: Asks) -> Callable[..., Observation]:
     """
     Exchanges that belong to no case, recorded all the same.
     """
@@ -348,19 +376,6 @@ def asking(server: Server, calls: Calls) -> Callable[..., Observation]:
         return saw
 
     return ask
-
-
-def _version(connection: Http, contract: Contract, scale: float) -> str:
-    """
-    The version that the server says it has, empty where it says none.
-    """
-    operation = contract.probe("metadata")
-    saw = connection.ask(Request(operation.method, operation.target("", {}).encode(), retriable=True), PROBE * scale)
-    with suppress(ValueError):
-        body = parse(saw.body)
-        if isinstance(body, dict) and isinstance(body.get("runtimeVersion"), str):
-            return str(body["runtimeVersion"])
-    return ""
 
 
 def _restart(started: Target, answers: Callable[[], bool], scale: float) -> None:

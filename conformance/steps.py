@@ -13,8 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from . import names
-from .judge import Verdict, accepts, count, judge
-from .match import parse
+from .judge import Verdict, accepts, count, judge, shown
 from .scenario import WITHIN
 from .wants import Count, Document
 
@@ -30,6 +29,9 @@ Found = tuple["Check", Verdict, int | None]
 
 FIRST, SLOWER, LONGEST = 0.005, 1.6, 0.25
 """The pause after a first look, its growth, and its longest."""
+
+CALM = 0.03
+"""The pause after a first look at what is not to change: nobody waits for it to be over."""
 
 
 class Steps:
@@ -153,7 +155,7 @@ class Steps:
         """
         call = planned.step.call
         lasts = float(call["for"]) if stays else float(call.get("within", WITHIN)) * self._scale
-        until, pause = time.monotonic() + lasts, FIRST
+        until, pause = time.monotonic() + lasts, CALM if stays else FIRST
         request = self._request(planned)
         while True:
             last = time.monotonic() >= until
@@ -171,7 +173,8 @@ class Steps:
             self.started.add(planned.step.instance)
         elif not planned.step.operation and planned.step.call:
             self.started.update(name for _, name in names.used(planned.step.call.get("path", "")))
-        return self._talk.calls.step(planned, self.known)
+        asks = self._talk.server.asks.get(planned.step.on, self._talk.calls)
+        return asks.step(planned, self.known)
 
     def _lacking(self, planned: Planned) -> Verdict | None:
         """
@@ -188,15 +191,13 @@ class Steps:
 
     def _bound(self, planned: Planned, saw: Observation) -> None:
         """
-        The ID that the server made for a start without one.
+        The ID that the server made, for a start without one or for another run of an instance.
         """
         step = planned.step
-        if step.operation != "start" or "id" not in step.call or not accepts(saw):
+        nameless = step.operation == "start" and "id" in step.call
+        if not (nameless or step.operation == "rerun") or not accepts(saw):
             return
-        try:
-            body = parse(saw.body)
-        except ValueError:
-            return
-        made = body.get("instanceID") if isinstance(body, dict) else None
+        made, name = shown(saw).get("instanceID"), step.instance if nameless else f"step {step.number}"
         if isinstance(made, str) and made:
-            self.known[step.instance] = made
+            self.known[name] = made
+            self.started.add(name)

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Self
 from .errors import CannotRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from .calls import Calls
+    from .calls import Asks
     from .connection import Connection
     from .contract import Contract
     from .exchange import Observation, Request
@@ -44,7 +44,8 @@ class Server:
     """
     The server under test as all cases share it.
 
-    `probe` tells whether it still answers; `stop` is set when the run is to end.
+    `probe` tells whether it still answers; `asks` makes the requests of each surface, for steps that are on another
+    than their case; `stop` is set when the run is to end.
     """
 
     connection: Connection
@@ -54,6 +55,7 @@ class Server:
     probe: Callable[[], bool]
     restart: Callable[[], None] | None = None
     scale: float = 1.0
+    asks: Mapping[str, Asks] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
     gone: str = ""
     silent: int = 0
@@ -91,7 +93,7 @@ class Talk:
     The conversation of one attempt at one case.
     """
 
-    def __init__(self, server: Server, calls: Calls, case: str, attempt: int, seconds: float) -> None:
+    def __init__(self, server: Server, calls: Asks, case: str, attempt: int, seconds: float) -> None:
         self.server, self.calls, self.case, self.attempt = server, calls, case, attempt
         self._until = time.monotonic() + seconds
         self._seconds = seconds
@@ -139,7 +141,7 @@ class Talk:
         request = saw.request
         response = None
         if saw.status is not None:
-            response = {"status": saw.status, "headers": joined(saw.headers), **_body(saw.body)}
+            response = {"status": saw.status, "headers": joined(saw.headers), **_answer(saw)}
         target = request.target.decode("utf-8", "backslashreplace")
         return {
             "event": "exchange",
@@ -151,9 +153,9 @@ class Talk:
             "seconds": saw.seconds,
             "request": {
                 "method": request.method,
-                "url": self.server.url + target,
+                "url": self.server.connection.address(request) + target,
                 "headers": joined(self.server.connection.headers(request)),
-                **_body(request.body),
+                **_body(request.text.encode() if request.reads else request.body),
             },
             "response": response,
             "error": saw.error,
@@ -167,6 +169,18 @@ def joined(headers: tuple[tuple[str, str], ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in headers:
         found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def _answer(saw: Observation) -> Event:
+    """
+    The body of an answer; where it is a message that is wrong, its bytes too.
+    """
+    if saw.said is None:
+        return _body(saw.body)
+    found = _body(saw.said.text.encode("utf-8", "backslashreplace"))
+    if saw.said.problems:
+        found["body_base64"] = base64.b64encode(saw.body[:KEPT]).decode()
     return found
 
 

@@ -35,6 +35,9 @@ DEFAULT = "reference"
 READY = 30.0
 """Seconds until a server that we start says that it is ready, and for a restart command to return."""
 
+TOLD = "told"
+"""The gRPC address of a target whose own line tells it when it is ready."""
+
 GRACE = 5.0
 """Seconds that a server has to stop by itself."""
 
@@ -48,6 +51,7 @@ class Target:
     name: str
     title: str = ""
     server: str = ""
+    grpc: str = ""
     start: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
     profile: str = spec.DEFAULT_PROFILE
@@ -59,6 +63,14 @@ class Target:
     expected_failures: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     api_token_env: str = ""
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """
+        The kinds of port whose address is known, or will be once it is started.
+        """
+        known = {"http": self.server or self.start, "grpc": self.grpc}
+        return tuple(name for name, given in known.items() if given)
 
     def capable(self, *, token: bool) -> tuple[str, ...]:
         """
@@ -126,16 +138,17 @@ def running(target: Target, *, deadline: float = READY) -> Iterator[Target]:
     The target with the address it is reached at; started for as long as the context lasts, if it is one to start.
     """
     if target.server or not target.start:
-        if not target.server:
-            raise UsageError(f"target {target.name} has neither server: nor start:; give its address with --server URL")
+        if not target.server and not target.grpc:
+            raise UsageError(f"target {target.name} has neither an address nor start:; --server URL gives one")
         yield target
         return
     with tempfile.TemporaryFile() as errors:
         process = _spawn(target, errors)
         try:
-            yield replace(target, server=_ready(process, target, errors, deadline))
+            told = _ready(process, target, errors, deadline)
+            yield replace(target, server=told["server"], grpc=told.get("grpc", target.grpc))
         finally:
-            _stop(process)
+            stop(process)
 
 
 def restart(target: Target, *, deadline: float = READY) -> None:
@@ -167,9 +180,9 @@ def _spawn(target: Target, errors: Any) -> subprocess.Popen[bytes]:
         raise TargetDied(f"target {target.name}: cannot start {command[0]}: {error.strerror or error}") from None
 
 
-def _ready(process: subprocess.Popen[bytes], target: Target, errors: Any, deadline: float) -> str:
+def _ready(process: subprocess.Popen[bytes], target: Target, errors: Any, deadline: float) -> dict[str, str]:
     """
-    The address from the one line a server prints when it is ready.
+    The addresses from the one line a server prints when it is ready.
     """
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     timer = threading.Timer(
@@ -181,19 +194,28 @@ def _ready(process: subprocess.Popen[bytes], target: Target, errors: Any, deadli
         line = process.stdout.readline(65536)
     finally:
         timer.cancel()
+    addresses = _addresses(line, target)
+    if addresses:
+        threading.Thread(target=_drain, args=(process.stdout,), daemon=True).start()
+        return addresses
+    stop(process)
+    said = line.decode("utf-8", "replace").strip()[:200]
+    lines = tail(errors)
+    heard = f"it said {said!r}" if said else f"it ended, or was silent for {deadline:g} s"
+    raise TargetDied(f"target {target.name} did not get ready: {heard}{lines}")
+
+
+def _addresses(line: bytes, target: Target) -> dict[str, str]:
+    """
+    What a line tells of each address that the target is to tell, nothing where it does not tell them all.
+    """
     try:
         ready = json.loads(line)
-        address = ready["http"] if ready["ready"] is True else None
+        told = {"server": ready["http"], **({"grpc": ready["grpc"]} if target.grpc == TOLD else {})}
+        good = ready["ready"] is True and all(isinstance(one, str) and one for one in told.values())
     except (ValueError, KeyError, TypeError):
-        address = None
-    if isinstance(address, str) and address:
-        threading.Thread(target=_drain, args=(process.stdout,), daemon=True).start()
-        return address
-    _stop(process)
-    said = line.decode("utf-8", "replace").strip()[:200]
-    tail = _tail(errors)
-    heard = f"it said {said!r}" if said else f"it ended, or was silent for {deadline:g} s"
-    raise TargetDied(f"target {target.name} did not get ready: {heard}{tail}")
+        return {}
+    return told if good else {}
 
 
 def _drain(pipe: Any) -> None:
@@ -202,7 +224,10 @@ def _drain(pipe: Any) -> None:
             pass
 
 
-def _tail(errors: Any) -> str:
+def tail(errors: Any) -> str:
+    """
+    The last lines that a process wrote to a file.
+    """
     errors.seek(0, os.SEEK_END)
     errors.seek(max(0, errors.tell() - 2000))
     lines = errors.read().decode("utf-8", "replace").strip().splitlines()[-8:]
@@ -222,7 +247,10 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> None:
             process.send_signal(number)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """
+    End a process that we started, gently and then not.
+    """
     _signal(process, signal.SIGTERM)
     try:
         process.wait(GRACE)

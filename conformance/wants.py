@@ -27,13 +27,15 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class RowOf:
     """
-    The answer is this row of replies.yaml; `code` and `body` are empty where the row demands none.
+    The answer is this row of replies.yaml; `code` and `body` are empty where the row demands none. `empty`: an
+    answer that went well shows no instance.
     """
 
     name: str
-    status: tuple[int, ...]
+    status: tuple[int | str, ...]
     code: str
     body: str
+    empty: bool = False
 
 
 def row_of(reply: Reply, surface: str) -> RowOf | None:
@@ -43,16 +45,17 @@ def row_of(reply: Reply, surface: str) -> RowOf | None:
     column = reply.surfaces.get(surface)
     if column is None:
         return None
-    status = column["status"] if isinstance(column["status"], list) else [column["status"]]
+    named = column.get("status", column.get("code"))
+    status = named if isinstance(named, list) else [named]
     demands = column.get("demands", ("status", "errorCode"))
     code = column.get("errorCode", "") if "errorCode" in demands else ""
-    return RowOf(reply.name, tuple(status), code, column.get("body", ""))
+    return RowOf(reply.name, tuple(status), code, column.get("body", ""), column.get("empty", False))
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """
-    The answer is one that the OpenAPI document lists for this operation.
+    The answer is one that the OpenAPI document lists for this operation, or the message of its method.
     """
 
     operation: str

@@ -8,12 +8,12 @@ Rule 2: every body is UTF-8, whatever came in.
 from __future__ import annotations
 
 import json
-import re
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import views
 from .instance import Instance
+from .wording import FIELD, worded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 SURFACE = "http"
 JSON = "application/json"
 TEXT = "text/plain"
-
-_FIELD = re.compile(r"\{(\w+)\}")
 
 
 class Response(NamedTuple):
@@ -117,13 +115,12 @@ class Answers:
                 return response(status, f"{message}\n".encode("utf-8", "replace"), media)
             return response(status, encoded({"errorCode": column["errorCode"], "message": message}))
 
-        if _FIELD.search(template) is None:
+        if FIELD.search(template) is None:
             constant = wrapped(template)
             return lambda _call, _instance, _reason: constant
 
         def filled(call: Call, _instance: Instance | None, reason: str) -> Response:
-            fields = {"instance": call.instance, "workflow": call.workflow, "event": call.event, "reason": reason}
-            return wrapped(_FIELD.sub(lambda match: fields.get(match[1], match[0]), template))
+            return wrapped(worded(template, call, reason))
 
         return filled
 

@@ -8,6 +8,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from starlette.types import Receive, Send
 
     from .answers import Response
@@ -56,6 +58,27 @@ async def read(receive: Receive, limit: int) -> bytes:
             raise TooLarge
         parts.append(part)
     return b"".join(parts)
+
+
+async def present(receive: Receive, happening: Awaitable[None]) -> None:
+    """
+    Wait for something to happen, as long as the client is there.
+
+    Raises Gone when it leaves first.
+    """
+    waits = {asyncio.ensure_future(happening), asyncio.ensure_future(_left(receive))}
+    done, others = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for other in others:
+        other.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    for one in done:
+        one.result()
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    raise Gone
 
 
 async def linger(answer: Response, receive: Receive, send: Send) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from .over_grpc import Port
     from .serving import Driver
 
 _USAGE = 2
@@ -51,32 +52,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.list_mutants:
             return _list()
         settings = _settings(chosen)
-        app, driver = _built(chosen, settings)
+
+        def ready() -> None:
+            _told(chosen, settings.profile, [url(bound) for bound in sockets], port.places if port else [])
+
+        app, driver, port = _built(chosen, settings)
         sockets = listen(chosen.dapr_listen_addresses.split(","), chosen.dapr_http_port)
+        serve(app, driver, sockets, ready, port)
     except (UsageError, CannotListen, spec.SpecError, spec.BadFile) as error:
         sys.stderr.write(f"reference_server: {' '.join(str(error).split())}\n")
         return _USAGE
-
-    def ready() -> None:
-        places = [url(bound) for bound in sockets]
-        sys.stderr.write(f"workflow API on {', '.join(places)} (profile {settings.profile}); Ctrl-C stops it\n")
-        if chosen.ready_json:
-            line = {"ready": True, "http": places[0], "profile": settings.profile}
-            sys.stdout.write(json.dumps(line) + "\n")
-            sys.stdout.flush()
-
-    serve(app, driver, sockets, ready)
     return 0
 
 
-def _built(chosen: argparse.Namespace, settings: Settings) -> tuple[ASGIApp, Driver]:
+def _told(chosen: argparse.Namespace, profile: str, http: list[str], grpc: list[str]) -> None:
+    """
+    Say where the server is: a sentence for people, and one line of JSON for programs that want it.
+    """
+    also = f", gRPC on {', '.join(grpc)}" if grpc else ""
+    sys.stderr.write(f"workflow API on {', '.join(http)}{also} (profile {profile}); Ctrl-C stops it\n")
+    if chosen.ready_json:
+        line = {"ready": True, "http": http[0], **({"grpc": grpc[0]} if grpc else {}), "profile": profile}
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+
+def _built(chosen: argparse.Namespace, settings: Settings) -> tuple[ASGIApp, Driver, Port | None]:
+    from .over_grpc import Calls, Port  # noqa: PLC0415 - gRPC is for those who serve it
+
+    def opened(services: Any) -> Port:
+        addresses = chosen.dapr_listen_addresses.split(",")
+        return Port(services, addresses, chosen.dapr_grpc_port, settings.max_body)
+
     if chosen.mutant == EVERY:
         from .gallery import Gallery  # noqa: PLC0415 - only for those who ask for mutants
 
         gallery = Gallery(settings)
-        return gallery, gallery
+        return gallery, gallery, opened(Calls(gallery.call))
     server = build(settings)
-    return server.app, server.pump
+    return server.app, server.pump, opened(server.services({}))
 
 
 def _list() -> int:
@@ -112,9 +126,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--dapr-http-port", type=_port, default=3500, metavar="N", help="port, 0 picks a free one (%(default)s)")
+    add("--dapr-grpc-port", type=_port, default=50001, metavar="N", help="port, 0 picks a free one (%(default)s)")
     add("--dapr-listen-addresses", default="127.0.0.1", metavar="A,...", help="addresses (%(default)s)")
     add("--app-id", default="reference", metavar="ID", help="ID in the metadata (%(default)s)")
     add("--profile", default="", metavar="P", help=f"{', '.join(spec.profiles())} ({spec.DEFAULT_PROFILE})")
+    add("--no-executor", action="store_true", help="run no workflow; instances wait for a worker")
     add("--settle", type=_milliseconds, default=0, metavar="MS", help="delay of every effect (%(default)s)")
     add("--max-body-size", type=_size, default="4Mi", metavar="SIZE", help="largest request body (%(default)s)")
     add("--hold", default="", metavar="STATE", help=f"keep new instances in {' or '.join(_holds())}")
@@ -138,6 +154,7 @@ def _settings(chosen: argparse.Namespace) -> Settings:
         settle=chosen.settle,
         max_body=chosen.max_body_size,
         hold=chosen.hold,
+        executor=not chosen.no_executor,
         token=os.environ.get("DAPR_API_TOKEN", ""),
         scripts=dict(_script(pair) for pair in chosen.workflow),
     )

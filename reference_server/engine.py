@@ -14,49 +14,58 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from .agenda import Agenda
+from .fork import fork
 from .instance import (
     ACTIVITY_COMPLETED,
     ACTIVITY_FAILED,
-    ACTIVITY_SCHEDULED,
     CHILD_COMPLETED,
-    CHILD_CREATED,
     CHILD_FAILED,
     CONTINUE_AS_NEW,
     DELIVERED,
-    ENDED,
-    FAIL,
     RECOVER,
+    STALL,
     START,
     STARTED,
     TERMINATE,
-    TIMER_CREATED,
     TIMER_FIRED,
     Activity,
     Answer,
     Call,
     Cancel,
     Child,
-    Ending,
+    Detached,
     Event,
     Failure,
     Instance,
     Parent,
     Schedule,
+    Send,
     Timer,
     Turn,
+)
+from .life import (
+    activity_of,
+    again,
+    bounded,
+    child_id,
+    committed,
+    due,
+    ended,
+    renewed,
+    stalled,
+    terminated_alone,
+    turn_of,
 )
 from .turns import course
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from spec import Cell, Machine, Reply
 
-    from .instance import Action, Decision, Result
+    from .fork import Changes
+    from .instance import Action, Decision, Ending, Result
     from .turns import Course
-
-TIGHT_LOOP_LIMIT = 20
-"""Generations in a row that never wait (durabletask-go backend/orchestration.go:38)."""
 
 BATCH = 64
 """Most work items that are handed out at once."""
@@ -64,7 +73,7 @@ BATCH = 64
 
 class Engine:
     """
-    All instances, and what is due.
+    All instances, and what is due. `listener` is told the ID of each instance that a turn or a purge has changed.
 
     `settle` is the time between an event and the turn it causes. An instance created in the state `hold` takes no turn
     until an operation brings an event.
@@ -85,7 +94,10 @@ class Engine:
         self._turns: dict[str, Turn] = {}
         self._activities: deque[Activity] = deque()
         self._open: dict[int, dict[int, str]] = {}
+        self._stalled: dict[str, str] = {}
+        self._names: list[str] | None = None
         self._generations = count(1)
+        self.listener: Callable[[str], None] = _nobody
 
     def __len__(self) -> int:
         """
@@ -99,13 +111,32 @@ class Engine:
         """
         return self._instances.get(name)
 
+    def names(self) -> list[str]:
+        """
+        The IDs of all instances, sorted; put together once, until an instance comes or goes.
+        """
+        if self._names is None:
+            self._names = sorted(self._instances)
+        return self._names
+
+    def rerun(self, source: Instance, name: str, number: int, changes: Changes, now: int) -> None:
+        """
+        Start an instance from an event of an ended one, at which `fork.refusal` has looked.
+        """
+        history, actions = fork(source, number, changes)
+        first = self._machine.table[self._absent][START].settles[0]
+        state = course(self._machine.table, first, history, "").state
+        instance = source._replace(id=name, state=state, generation=next(self._generations), parent=None)
+        self._names = None
+        self._proceed(again(instance, history, actions, now), actions, now)
+
     def handle(self, call: Call, now: int) -> Answer:
         """
         Answer a call; its effect is there now (start, purge) or comes with a turn.
         """
         instance = self._instances.get(call.instance)
         state = self._absent if instance is None else instance.state
-        cell = self._cell(state, call.operation, instance)
+        cell = self._cell(state, call.operation, instance, alone=call.alone)
         reply = self._replies[cell.acts]
         target = cell.settles[0]
         if target != state or reply.outcome == "accepted":
@@ -113,26 +144,49 @@ class Engine:
             instance = self._instances.get(call.instance)
         return Answer(cell.acts, reply.outcome, instance)
 
-    def take(self, now: int, limit: int = BATCH) -> list[Turn | Activity]:
+    def take(self, now: int, limit: int = BATCH, executor: str = "") -> list[Turn | Activity]:
         """
-        The work that is due, at most `limit` items. Each turn must come back to `complete_turn`.
+        The work that is due, at most `limit` items; instances that took no turn yet get this executor. Each turn must
+        come back to `complete_turn` or `put_back`, whenever that may be.
         """
         work: list[Turn | Activity] = []
         while self._activities and len(work) < limit:
             activity = self._activities.popleft()
-            if activity.task in self._open.get(activity.generation, ()):
+            if self.awaits(activity):
                 work.append(activity)
-        while len(work) < limit:
-            key = self._agenda.pop(now)
-            if key is None:
-                break
-            if isinstance(key, str):
-                instance = self._instances[key]
-                turn = self._turns[key] = Turn(key, instance.history, instance.inbox, now)
-                work.append(turn)
-            else:
+        while len(work) < limit and (key := self._agenda.pop(now)) is not None:
+            if isinstance(key, tuple):
                 self._fire(*key, now)
+                continue
+            instance = self._instances[key]
+            if instance.created is None and instance.executor != executor:
+                instance = self._instances[key] = instance._replace(executor=executor)
+            turn = self._turns[key] = turn_of(instance, now)
+            work.append(turn)
         return work
+
+    def awaits(self, work: Turn | Activity) -> bool:
+        """
+        Whether a turn or an activity that was handed out is still to be done.
+        """
+        if isinstance(work, Turn):
+            return self._turns.get(work.instance) is work
+        return not work.awaited or work.task in self._open.get(work.generation, ())
+
+    def put_back(self, turn: Turn) -> None:
+        """
+        Undo the taking of a turn: what it brought waits in the inbox until something else comes.
+        """
+        if self.awaits(turn):
+            del self._turns[turn.instance]
+
+    def revive(self, now: int) -> None:
+        """
+        Give every stalled instance another try: somebody with other code may have come.
+        """
+        for name in self._stalled:
+            if name not in self._turns:
+                self._agenda.add(name, now)
 
     def next_due(self) -> int | None:
         """
@@ -148,30 +202,38 @@ class Engine:
             return
         del self._turns[turn.instance]
         instance = self._instances[turn.instance]
-        ending = _bounded(instance, decision.ending)
-        way = course(self._machine.table, instance.state, turn.events, ending.happening if ending else "")
-        rest = instance.inbox[len(turn.events) :]
+        ending = bounded(instance, decision.ending)
+        happening = ending.happening if ending else ""
+        before = self._stalled.pop(turn.instance, instance.state)
+        way = course(self._machine.table, before, turn.events, happening)
         if way.state == self._absent:
             self._erase(instance.id)
+        elif way.happened and ending is not None and happening == STALL:
+            self._stalled[turn.instance] = before
+            self._instances[turn.instance] = stalled(instance, turn, ending.wire, way.state, now)
         elif way.state in self._terminal:
-            self._finish(_committed(instance, turn, decision, way, rest), ending, way, now)
-        elif way.happened and ending is not None and ending.happening == CONTINUE_AS_NEW:
-            self._renew(instance, ending, way, rest, now)
+            self._finish(committed(instance, turn, decision, way.state, now), ending, way, now)
+            self._leave(instance, decision.actions if way.happened else (), now)
+        elif way.happened and ending is not None and happening == CONTINUE_AS_NEW:
+            self._renew(instance, ending, way, instance.inbox[len(turn.events) :], now)
         else:
-            self._proceed(_committed(instance, turn, decision, way, rest), decision.actions, now)
+            self._proceed(committed(instance, turn, decision, way.state, now), decision.actions, now)
+        self.listener(turn.instance)
 
     def complete_activity(self, activity: Activity, result: Result, now: int) -> None:
         """
         Deliver what an activity came to. A result that nobody waits for is dropped.
         """
-        if self._close(activity.generation, activity.task):
+        if self._close(activity.generation, activity.task) is not None:
             kind = ACTIVITY_FAILED if result.failure else ACTIVITY_COMPLETED
-            event = Event(kind, now, activity.task, activity.name, result.data, failure=result.failure)
+            event = Event(
+                kind, now, activity.task, activity.name, result.data, failure=result.failure, wire=result.wire
+            )
             self._deliver(self._instances[activity.instance], event, now)
 
-    def _cell(self, state: str, operation: str, instance: Instance | None) -> Cell:
+    def _cell(self, state: str, operation: str, instance: Instance | None, *, alone: bool = False) -> Cell:
         cell = self._machine.table[state][operation]
-        if cell.when and instance is not None:
+        if cell.when and instance is not None and not alone:
             holds = tuple(name for name in cell.when if self._conditions[name](instance))
             return self._machine.cell(state, operation, holds)
         return cell
@@ -191,11 +253,11 @@ class Engine:
 
     def _effect(self, call: Call, instance: Instance | None, target: str, now: int) -> None:
         if target == self._absent:
-            self._erase(call.instance)
+            self._erase(call.instance, alone=call.alone)
         elif instance is None or call.operation == START:
             self._create(call, target, now)
         elif call.operation in DELIVERED and instance.state in self._moving:
-            event = Event(call.operation, now, name=call.event, data=call.data)
+            event = Event(call.operation, now, name=call.event, data=call.data, alone=call.alone, wire=call.wire)
             self._deliver(instance, event, now)
         elif target != instance.state:
             self._instances[instance.id] = instance._replace(state=target)
@@ -204,12 +266,13 @@ class Engine:
         old = self._instances.get(call.instance)
         if old is not None:
             self._release(old)
-        inbox = (Event(STARTED, now, name=call.workflow, data=call.data),)
+        inbox = (Event(STARTED, now, name=call.workflow, data=call.data, wire=call.wire),)
         generation = next(self._generations)
         instance = Instance(call.instance, call.workflow, state, generation, call.data, parent, inbox=inbox)
         self._instances[call.instance] = instance
+        self._names = None
         if state != self._hold:
-            self._wake(instance, now + self._settle)
+            self._wake(instance, max(now + self._settle, call.at))
 
     def _deliver(self, instance: Instance, event: Event, now: int) -> None:
         instance = instance.receiving(event)
@@ -222,14 +285,16 @@ class Engine:
 
     def _fire(self, generation: int, task: int, now: int) -> None:
         name = self._close(generation, task)
-        self._deliver(self._instances[name], Event(TIMER_FIRED, now, task), now)
+        if name is not None:
+            instance = self._instances[name]
+            self._deliver(instance, Event(TIMER_FIRED, now, task, due=due(instance, task)), now)
 
-    def _close(self, generation: int, task: int) -> str:
+    def _close(self, generation: int, task: int) -> str | None:
         """
-        Take a task off the open ones; the ID of the instance that waits for it, or the empty string.
+        Take a task off the open ones; the ID of the instance that waits for it, if one does.
         """
         tasks = self._open.get(generation, {})
-        name = tasks.pop(task, "")
+        name = tasks.pop(task, None)
         if not tasks:
             self._open.pop(generation, None)
         return name
@@ -237,58 +302,37 @@ class Engine:
     def _release(self, instance: Instance) -> None:
         self._agenda.cancel(instance.id)
         self._turns.pop(instance.id, None)
+        self._stalled.pop(instance.id, None)
         for task in self._open.pop(instance.generation, ()):
             self._agenda.cancel((instance.generation, task))
 
-    def _erase(self, name: str) -> None:
+    def _erase(self, name: str, *, alone: bool = False) -> None:
         names = [name]
         while names:
             instance = self._instances.pop(names.pop(), None)
             if instance is not None:
                 self._release(instance)
-                names.extend(instance.children)
+                self._names = None
+                names.extend(() if alone else instance.children)
+                self.listener(instance.id)
 
     def _renew(self, instance: Instance, ending: Ending, way: Course, rest: tuple[Event, ...], now: int) -> None:
-        """
-        Start the next generation. What else came in the turn of the old one is lost with it, as on the real runtime.
-        """
         self._release(instance)
-        lap = next((event.task for event in (*instance.history, *instance.inbox) if event.kind == STARTED), 0) + 1
-        started = Event(STARTED, now, lap, instance.workflow, ending.input)
-        renewed = Instance(
-            instance.id,
-            instance.workflow,
-            way.state,
-            next(self._generations),
-            ending.input,
-            instance.parent,
-            inbox=(started, *ending.kept, *rest),
-            created=now,
-            updated=now,
-            laps=instance.laps + 1,
-        )
-        self._instances[instance.id] = renewed
-        self._wake(renewed, now)
+        instance = renewed(instance, ending, rest, state=way.state, generation=next(self._generations), now=now)
+        self._instances[instance.id] = instance
+        self._wake(instance, now)
 
     def _finish(self, instance: Instance, ending: Ending | None, way: Course, now: int) -> None:
         self._release(instance)
-        ended = Event(ENDED, now, name=way.cause, data=ending.output if ending else None)
-        instance = instance._replace(
-            history=(*instance.history, ended),
-            inbox=(),
-            updated=now,
-            output=ending.output if way.happened and ending else None,
-            failure=ending.failure if way.happened and ending else None,
-        )
-        self._instances[instance.id] = instance
-        if way.cause == TERMINATE:
+        instance = self._instances[instance.id] = ended(instance, ending, way, now)
+        if way.cause == TERMINATE and not terminated_alone(instance):
             for name in instance.children:
                 self.handle(Call(TERMINATE, name), now)
         if instance.parent is not None:
             self._report(instance, instance.parent, way, now)
 
     def _report(self, child: Instance, parent: Parent, way: Course, now: int) -> None:
-        if not self._close(parent.generation, parent.task):
+        if self._close(parent.generation, parent.task) is None:
             return
         failure = child.failure
         if failure is None and not way.happened:
@@ -298,9 +342,6 @@ class Engine:
         self._deliver(self._instances[parent.instance], event, now)
 
     def _proceed(self, instance: Instance, actions: tuple[Action, ...], now: int) -> None:
-        events = tuple(_recorded(instance, action, now) for action in actions if not isinstance(action, Cancel))
-        if events:
-            instance = instance._replace(history=instance.history + events, updated=now)
         self._instances[instance.id] = instance
         if instance.inbox:
             self._wake(instance, instance.inbox[0].time + self._settle)
@@ -308,68 +349,52 @@ class Engine:
             self._act(instance, action, now)
 
     def _act(self, instance: Instance, action: Action, now: int) -> None:
-        generation, key = instance.generation, (instance.generation, action.task)
         if isinstance(action, Cancel):
-            self._agenda.cancel(key)
-            self._close(*key)
-            return
-        self._open.setdefault(generation, {})[action.task] = instance.id
-        if isinstance(action, Timer):
-            self._agenda.add(key, action.due)
-        elif isinstance(action, Schedule):
-            self._activities.append(Activity(instance.id, generation, action.task, action.name, action.data))
+            self._agenda.cancel((instance.generation, action.task))
+            self._close(instance.generation, action.task)
+        elif isinstance(action, (Detached, Send)):
+            self.handle(action.call, now)
         else:
-            self._spawn(instance, action, now)
+            self._open.setdefault(instance.generation, {})[action.task] = instance.id
+            if isinstance(action, Timer):
+                self._agenda.add((instance.generation, action.task), action.due)
+            elif isinstance(action, Schedule):
+                self._schedule(instance, action, awaited=True)
+            else:
+                self._spawn(instance, action, now)
+
+    def _leave(self, instance: Instance, actions: tuple[Action, ...], now: int) -> None:
+        """
+        Act for an instance that has ended: what it set going runs on, and nobody waits for it.
+        """
+        for action in actions:
+            if isinstance(action, Schedule):
+                self._schedule(instance, action, awaited=False)
+            elif isinstance(action, Child):
+                self._spawn(instance, action, now)
+            elif isinstance(action, (Detached, Send)):
+                self.handle(action.call, now)
+
+    def _schedule(self, instance: Instance, action: Schedule, *, awaited: bool) -> None:
+        self._activities.append(activity_of(instance, action, awaited=awaited))
 
     def _spawn(self, parent: Instance, action: Child, now: int) -> None:
-        name = _child_id(parent, action)
+        name = child_id(parent, action)
         old = self._instances.get(name)
         cell = self._cell(self._absent if old is None else old.state, START, old)
         if self._replies[cell.acts].outcome == "accepted":
-            link = Parent(parent.id, parent.generation, action.task)
+            link = Parent(parent.id, parent.generation, action.task, parent.workflow)
             call = Call(START, name, action.workflow, data=action.data)
             self._create(call, cell.settles[0], now, link)
             waiting = self._instances[parent.id]
             self._instances[parent.id] = waiting._replace(children=(*waiting.children, name))
-            return
-        self._close(parent.generation, action.task)
-        failure = Failure("ChildNotStarted", f"child workflow '{name}' was not started: the ID is in use")
-        event = Event(CHILD_FAILED, now, action.task, instance=name, failure=failure)
-        self._deliver(self._instances[parent.id], event, now)
+        elif self._close(parent.generation, action.task) is not None:
+            failure = Failure("ChildNotStarted", f"child workflow '{name}' was not started: the ID is in use")
+            event = Event(CHILD_FAILED, now, action.task, instance=name, failure=failure)
+            self._deliver(self._instances[parent.id], event, now)
 
 
-def _bounded(instance: Instance, ending: Ending | None) -> Ending | None:
-    if ending is None or ending.happening != CONTINUE_AS_NEW or instance.laps < TIGHT_LOOP_LIMIT:
-        return ending
-    message = f"exceeded tight-loop continue-as-new limit of {TIGHT_LOOP_LIMIT} iterations"
-    return Ending(FAIL, failure=Failure("ContinueAsNewLimit", message))
-
-
-def _committed(instance: Instance, turn: Turn, decision: Decision, way: Course, rest: tuple[Event, ...]) -> Instance:
-    last = turn.events[-1].time
-    return Instance(
-        instance.id,
-        instance.workflow,
-        way.state,
-        instance.generation,
-        instance.input,
-        instance.parent,
-        history=instance.history + turn.events,
-        inbox=rest,
-        created=turn.events[0].time if instance.created is None else instance.created,
-        updated=last if instance.updated is None else max(last, instance.updated),
-        status=decision.status,
-        children=instance.children,
-    )
-
-
-def _child_id(parent: Instance, action: Child) -> str:
-    return action.instance or f"{parent.id}:{action.task:04x}"
-
-
-def _recorded(instance: Instance, action: Timer | Schedule | Child, now: int) -> Event:
-    if isinstance(action, Timer):
-        return Event(TIMER_CREATED, now, action.task, due=action.due)
-    if isinstance(action, Schedule):
-        return Event(ACTIVITY_SCHEDULED, now, action.task, action.name, action.data)
-    return Event(CHILD_CREATED, now, action.task, action.workflow, action.data, instance=_child_id(instance, action))
+def _nobody(_instance: str) -> None:
+    """
+    Listens to nothing.
+    """

@@ -25,6 +25,7 @@ from .instance import (
     STARTED,
     TERMINATE,
     TIMER_FIRED,
+    TURN,
     Action,
     Cancel,
     Child,
@@ -159,7 +160,8 @@ class Replay:
         Replay the history, then take what is new.
         """
         for event in self._turn.history:
-            self._feed(event)
+            if event.kind != TURN:
+                self._feed(event)
         self._actions.clear()
         for event in self._turn.events:
             self._feed(event)

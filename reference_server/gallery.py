@@ -1,5 +1,6 @@
 """
-Every mutant in one process, each below its own prefix: `/NAME/HOLD/v1.0/workflows/...`.
+Every mutant in one process, each below its own prefix: `/NAME/HOLD/v1.0/workflows/...`; a call of gRPC has the prefix
+in its metadata: `mutant: NAME/HOLD`.
 
 Rule 1: a mutant is built when it is first asked for, and dropped when it is told to be forgotten.
 Rule 2: what stands behind the prefix is passed on byte for byte.
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
     from .assembly import Server
     from .faults.mutant import Mutant
+    from .over_grpc import Services
 
 PLAIN, TOKEN, RIGHT = "plain", "token", "right"
+PREFIX = "mutant"
 SECRET = "gallery-token"  # noqa: S105 - of servers that last as long as one run
 _FOUND, _NOBODY = 204, 404
 
@@ -38,6 +41,7 @@ class Gallery:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._servers: dict[Key, Server] = {}
+        self._services: dict[Key, Services] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -71,6 +75,21 @@ class Gallery:
             inner = {**scope, "raw_path": b"/" + rest.encode("latin-1"), "path": "/" + unquote(rest)}
             await self._server(key, mutant).app(inner, receive, send)
 
+    def call(self, details: Any) -> Any:
+        """
+        The method of a call, of the mutant that its metadata names.
+        """
+        named = next((value for name, value in details.invocation_metadata if name == PREFIX), "")
+        name, _, hold = named.rpartition("/")
+        key = unquote(name), hold
+        mutant = catalogue().get(key[0])
+        if mutant is None and key[0] != RIGHT:
+            return None
+        server = self._server(key, mutant)
+        if key not in self._services:
+            self._services[key] = server.services({})
+        return self._services[key].service(details)
+
     def _server(self, key: Key, mutant: Mutant | None) -> Server:
         if key not in self._servers:
             changes: dict[str, Any] = {"fault": mutant.fault, "profile": mutant.profile} if mutant else {}
@@ -81,6 +100,7 @@ class Gallery:
         return self._servers[key]
 
     def _forget(self, key: Key) -> None:
+        self._services.pop(key, None)
         server = self._servers.pop(key, None)
         if server is not None:
             server.pump.stop()

@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 from starlette.routing import Router
 
 from .answers import encoded, response
-from .bodies import Gone, TooLarge, linger, read
+from .bodies import Gone, TooLarge, linger, present, read
 from .checks import OPAQUE, malformed, parameters
 from .instance import Call
 from .paths import decoded, is_text, queried
 from .routes import Routes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -62,7 +62,7 @@ class Surface:
     clock: Clock
     ids: Ids
     answers: Answers
-    metadata: Mapping[str, Any]
+    metadata: Callable[[], Mapping[str, Any]]
     token: str = ""
     max_body: int = 4 << 20
 
@@ -82,12 +82,12 @@ def application(surface: Surface, loaded: Spec) -> ASGIApp:
                     methods[method.upper()] = _guarded(
                         _endpoint(surface, loaded, operation), surface, header, operation
                     )
-    unknown = _guarded(_Constant(surface.answers.refusal(UNKNOWN_ROUTE, _NOBODY)), surface, header, {})
+    unknown = _guarded(_constant(surface.answers.refusal(UNKNOWN_ROUTE, _NOBODY)), surface, header, {})
     return Router([Routes(resources, unknown, partial(_broken, surface.answers))])
 
 
 def _broken(answers: Answers, escape: str) -> ASGIApp:
-    return _Constant(answers.refusal(BROKEN_PATH, _NOBODY, f'invalid URL escape "{escape}"'))
+    return _constant(answers.refusal(BROKEN_PATH, _NOBODY, f'invalid URL escape "{escape}"'))
 
 
 def _prefixes(servers: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -104,7 +104,7 @@ def _endpoint(surface: Surface, loaded: Spec, operation: Mapping[str, Any]) -> A
     if "x-operation" in operation:
         return _Operation(surface, loaded, operation)
     status, media = next((int(code), answer.get("content")) for code, answer in operation["responses"].items())
-    return _Constant(response(status, encoded(surface.metadata) if media else b""))
+    return _Made(lambda: response(status, encoded(surface.metadata()) if media else b""))
 
 
 def _guarded(app: ASGIApp, surface: Surface, header: bytes, operation: Mapping[str, Any]) -> ASGIApp:
@@ -125,16 +125,20 @@ def _guarded(app: ASGIApp, surface: Surface, header: bytes, operation: Mapping[s
     return guarded
 
 
-class _Constant:
+class _Made:
     """
-    Always the same answer.
+    An answer that does not depend on the request.
     """
 
-    def __init__(self, constant: Response) -> None:
-        self._constant = constant
+    def __init__(self, make: Callable[[], Response]) -> None:
+        self._make = make
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        await self._constant.send(send)
+        await self._make().send(send)
+
+
+def _constant(constant: Response) -> _Made:
+    return _Made(lambda: constant)
 
 
 class _Operation:
@@ -145,6 +149,7 @@ class _Operation:
     def __init__(self, surface: Surface, loaded: Spec, operation: Mapping[str, Any]) -> None:
         self._surface = surface
         self._name: str = operation["x-operation"]
+        self._waits = self._name in loaded.profile.features["waits_for_worker"]
         self._opaque = operation["x-body"] == OPAQUE
         self._not_text = f"{self._name}.not_utf8"
         found = parameters(loaded.openapi, operation, loaded.profile.name)
@@ -157,6 +162,8 @@ class _Operation:
         surface = self._surface
         try:
             body = await read(receive, surface.max_body)
+            if self._waits and not surface.pump.connected:
+                await present(receive, surface.pump.staffed())
             answer = self._answer(scope, body)
         except Gone:
             return

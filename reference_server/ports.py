@@ -56,6 +56,28 @@ class Executor(Protocol):
         """
 
 
+class Workers(Protocol):
+    """
+    Executors elsewhere, which give their decisions back to the engine in their own time.
+    """
+
+    @property
+    def name(self) -> str:
+        """
+        Their name as an executor.
+        """
+
+    def __len__(self) -> int:
+        """
+        How many are connected.
+        """
+
+    def send(self, work: Turn | Activity) -> None:
+        """
+        Take on a turn or an activity.
+        """
+
+
 class WallClock:
     """
     The wall clock at the start, the monotonic clock from there on.

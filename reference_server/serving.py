@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import uvicorn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from starlette.types import ASGIApp
 
@@ -42,20 +42,38 @@ class Driver(Protocol):
         """
 
 
+class Port(Protocol):
+    """
+    What listens besides HTTP.
+    """
+
+    async def open(self) -> None:
+        """
+        Answer from now on. Raises CannotListen.
+        """
+
+    async def close(self) -> None:
+        """
+        Answer no more.
+        """
+
+
 class CannotListen(Exception):  # noqa: N818 - says what is the matter
     """
     An address cannot be listened on; the text says why, and what to do.
     """
 
 
-def listen(addresses: list[str], port: int) -> list[socket.socket]:
+def listen(addresses: Sequence[str], port: int, flag: str = "--dapr-http-port") -> list[socket.socket]:
     """
-    A socket for each address; port 0 picks a free port, the same for all of them.
+    A socket for each address; port 0 picks a free port, the same for all of them. `flag` chooses another port.
+
+    Raises CannotListen.
     """
     sockets: list[socket.socket] = []
     try:
         for address in addresses:
-            sockets.append(_bound(address, port))
+            sockets.append(_bound(address, port, flag))
             port = sockets[0].getsockname()[1]
     except CannotListen:
         for bound in sockets:
@@ -72,15 +90,29 @@ def url(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(app: ASGIApp, driver: Driver, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
+def serve(
+    app: ASGIApp,
+    driver: Driver,
+    sockets: list[socket.socket],
+    ready: Callable[[], None],
+    port: Port | None = None,
+) -> None:
     """
     Serve until SIGTERM or SIGINT; `ready` is called once requests are answered.
+
+    Raises CannotListen for a port that cannot be opened.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(app, driver, sockets, ready))
+        runner.run(_serve(app, driver, sockets, ready, port))
 
 
-async def _serve(app: ASGIApp, driver: Driver, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
+async def _serve(
+    app: ASGIApp,
+    driver: Driver,
+    sockets: list[socket.socket],
+    ready: Callable[[], None],
+    port: Port | None,
+) -> None:
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -94,11 +126,15 @@ async def _serve(app: ASGIApp, driver: Driver, sockets: list[socket.socket], rea
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=1,
     )
+    if port is not None:
+        await port.open()
     driver.start(asyncio.get_running_loop())
     try:
         await _Uvicorn(config, ready).serve(sockets)
     finally:
         driver.stop()
+        if port is not None:
+            await port.close()
 
 
 class _Uvicorn(uvicorn.Server):
@@ -131,7 +167,7 @@ class _Uvicorn(uvicorn.Server):
         self.should_exit = True
 
 
-def _bound(address: str, port: int) -> socket.socket:
+def _bound(address: str, port: int, flag: str) -> socket.socket:
     host = address.strip().removeprefix("[").removesuffix("]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family)
@@ -141,14 +177,14 @@ def _bound(address: str, port: int) -> socket.socket:
         bound.listen(_BACKLOG)
     except (OSError, OverflowError) as error:
         bound.close()
-        raise CannotListen(f"cannot listen on {address}:{port}: {_reason(error)}") from None
+        raise CannotListen(f"cannot listen on {address}:{port}: {_reason(error, flag)}") from None
     bound.setblocking(False)  # noqa: FBT003 - its only argument
     return bound
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, flag: str) -> str:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return "the port is in use; choose another with --dapr-http-port (0 picks a free one)"
+        return f"the port is in use; choose another with {flag} (0 picks a free one)"
     return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).lower()
 
 

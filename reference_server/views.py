@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
 """Go's zero time, as protojson writes it."""
+ZERO = -62_135_596_800_000_000_000
+"""The same in nanoseconds since the epoch."""
 
-INPUT = "dapr.workflow.input"
-OUTPUT = "dapr.workflow.output"
-CUSTOM_STATUS = "dapr.workflow.custom_status"
-ERROR_TYPE = "dapr.workflow.failure.error_type"
-ERROR_MESSAGE = "dapr.workflow.failure.error_message"
-STACK_TRACE = "dapr.workflow.failure.stack_trace"
+PROPERTIES = {
+    "input": "dapr.workflow.input",
+    "output": "dapr.workflow.output",
+    "customStatus": "dapr.workflow.custom_status",
+    "failure.type": "dapr.workflow.failure.error_type",
+    "failure.message": "dapr.workflow.failure.error_message",
+    "failure.stack": "dapr.workflow.failure.stack_trace",
+}
+"""What the properties are called; the keys are the words of spec/grpc.yaml."""
 
 _SECOND = 1_000_000_000
 
@@ -42,26 +47,46 @@ def timestamp(nanoseconds: int | None) -> str:
     return f"{_whole(seconds)}.{rest:09}"[: digits - 9 or None] + "Z"
 
 
+def details(instance: Instance, features: Mapping[str, Any]) -> dict[str, str]:
+    """
+    What came in and out of an instance, under our own words.
+    """
+    shown: dict[str, str] = {}
+    if instance.input is not None and instance.created is not None:
+        shown["input"] = instance.input
+    if instance.output is not None:
+        shown["output"] = instance.output
+    if instance.status:
+        shown["customStatus"] = instance.status
+    failure = instance.failure
+    if failure is not None:
+        if features["failure_as_output"]:
+            shown["output"] = failure.message
+        shown["failure.type"] = failure.type
+        shown["failure.message"] = failure.message
+        if failure.stack:
+            shown["failure.stack"] = failure.stack
+    return shown
+
+
+def words(instance: Instance, features: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    All that is said of an instance but for the word of its state, under the words of spec/grpc.yaml.
+    """
+    shown: dict[str, Any] = {"instanceID": instance.id}
+    if instance.created is not None:
+        shown["workflowName"] = instance.workflow
+    shown["createdAt"] = ZERO if instance.created is None else instance.created
+    shown["lastUpdatedAt"] = ZERO if instance.updated is None else instance.updated
+    shown.update(details(instance, features))
+    return shown
+
+
 def properties(instance: Instance, features: Mapping[str, Any]) -> dict[str, str]:
     """
     The properties of an instance.
     """
-    shown: dict[str, str] = {}
-    if instance.input is not None and instance.created is not None:
-        shown[INPUT] = instance.input
-    if instance.output is not None:
-        shown[OUTPUT] = instance.output
-    if instance.status:
-        shown[CUSTOM_STATUS] = instance.status
-    failure = instance.failure
-    if failure is not None:
-        if features["failure_as_output"]:
-            shown[OUTPUT] = failure.message
-        shown[ERROR_TYPE] = failure.type
-        shown[ERROR_MESSAGE] = failure.message
-        if failure.stack:
-            shown[STACK_TRACE] = failure.stack
-    return shown
+    return {PROPERTIES[word]: value for word, value in details(instance, features).items()}
 
 
 def workflow(instance: Instance, word: str, features: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,9 +99,9 @@ def workflow(instance: Instance, word: str, features: Mapping[str, Any]) -> dict
     shown["createdAt"] = timestamp(instance.created)
     shown["lastUpdatedAt"] = timestamp(instance.updated)
     shown["runtimeStatus"] = word
-    details = properties(instance, features)
-    if details:
-        shown["properties"] = details
+    named = properties(instance, features)
+    if named:
+        shown["properties"] = named
     return shown
 
 

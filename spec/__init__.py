@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .model import (
+    SURFACES,
     UNSPECIFIED,
     Cell,
     Claim,
     Happening,
     Machine,
+    Operation,
     Profile,
     Reply,
     Rule,
@@ -26,33 +28,44 @@ from .model import (
     Walks,
 )
 from .reading import BadFile, Document, Mark, read
+from .surfaces import Form, Other, Refusal, Surface
+from .surfaces import other as _other
+from .surfaces import surface as _surface
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
     "DEFAULT_PROFILE",
+    "SURFACES",
     "UNSPECIFIED",
     "BadFile",
     "Cell",
     "Claim",
     "Document",
+    "Form",
     "Happening",
     "Machine",
     "Mark",
+    "Operation",
+    "Other",
     "Profile",
+    "Refusal",
     "Reply",
     "Rule",
     "Spec",
     "SpecError",
     "State",
+    "Surface",
     "Walks",
     "carrying",
     "divergences",
     "document",
+    "grpc",
     "load",
     "nearest",
     "openapi",
+    "others",
     "profiles",
     "read",
     "schema",
@@ -112,6 +125,22 @@ def openapi() -> Mapping[str, Any]:
     The OpenAPI 3.1 document of the HTTP surface, as data.
     """
     return dict(document("openapi.yaml").data)
+
+
+@cache
+def grpc() -> Mapping[str, Surface]:
+    """
+    The gRPC surfaces by name.
+    """
+    return {name: _surface(name, data) for name, data in document("grpc.yaml").data["surfaces"].items()}
+
+
+@cache
+def others() -> Mapping[str, Other]:
+    """
+    The methods of the gRPC surfaces that are no operation on an instance.
+    """
+    return {name: _other(name, data) for name, data in document("grpc.yaml").data["others"].items()}
 
 
 @cache
@@ -197,7 +226,10 @@ def _walks(data: Mapping[str, Any]) -> Walks:
 def _machine(data: Mapping[str, Any], table: Mapping[str, Any]) -> Machine:
     return Machine(
         states={name: State(name, **fields) for name, fields in data["states"].items()},
-        operations={name: fields["means"] for name, fields in data["operations"].items()},
+        operations={
+            name: Operation(name, fields["means"], tuple(fields.get("surfaces", SURFACES)))
+            for name, fields in data["operations"].items()
+        },
         happenings={name: Happening(name, **fields) for name, fields in data["happenings"].items()},
         table={
             state: {event: _cell(state, event, fields) for event, fields in row.items()} for state, row in table.items()
@@ -221,8 +253,8 @@ def _cell(state: str, event: str, fields: Mapping[str, Any]) -> Cell:
 
 
 def _reply(name: str, row: Mapping[str, Any]) -> Reply:
-    surfaces = {column: row[column] for column in ("http", "dapr_grpc", "taskhub") if column in row}
-    return Reply(name, row["outcome"], row["rule"], row["source"], surfaces)
+    surfaces = {column: row[column] for column in SURFACES if column in row}
+    return Reply(name, row["outcome"], row["rule"], row["source"], surfaces, row.get("acts", ""))
 
 
 @cache
@@ -239,7 +271,7 @@ def _rules() -> Mapping[str, Rule]:
                 level=fields["level"],
                 statement=fields["statement"],
                 source=fields["source"],
-                surfaces=tuple(fields.get("surfaces", ("http", "dapr_grpc", "taskhub"))),
+                surfaces=tuple(fields.get("surfaces", SURFACES)),
                 profiles=tuple(fields.get("profiles", ())),
                 since=str(fields.get("since", "1.15")),
                 reply=fields.get("reply", ""),

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 UNSPECIFIED = "unspecified"
 """The reply of a cell where the profile is silent: recorded, never failed."""
 
+SURFACES = ("http", "dapr_grpc", "taskhub")
+"""The surfaces of the API."""
+
 Level = Literal["MUST", "SHOULD", "MAY", "PROFILE"]
 Outcome = Literal["accepted", "refused", "unspecified"]
 
@@ -75,6 +78,17 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Operation:
+    """
+    Something a client asks for. `surfaces` are those where it can.
+    """
+
+    name: str
+    means: str
+    surfaces: tuple[str, ...] = SURFACES
+
+
+@dataclass(frozen=True, slots=True)
 class Happening:
     """
     Something the workflow does by itself; `spontaneous` ones need no cause from a scenario.
@@ -92,7 +106,7 @@ class Machine:
     """
 
     states: Mapping[str, State]
-    operations: Mapping[str, str]
+    operations: Mapping[str, Operation]
     happenings: Mapping[str, Happening]
     table: Mapping[str, Mapping[str, Cell]]
 
@@ -106,6 +120,12 @@ class Machine:
                 return cell.when[condition]
         return cell
 
+    def offered(self, surface: str) -> tuple[str, ...]:
+        """
+        The operations that a surface (`http`, `dapr_grpc`, `taskhub`) has, in the order of the file.
+        """
+        return tuple(name for name, operation in self.operations.items() if surface in operation.surfaces)
+
     def reported(self, surface: str, word: str) -> frozenset[str]:
         """
         The states that a surface (`http`, `dapr_grpc`, `taskhub`) reports with this word.
@@ -117,6 +137,8 @@ class Machine:
 class Reply:
     """
     One row of replies.yaml. `surfaces` maps a surface to its column, as written in the file.
+
+    `acts` is the row that a server sends where this one leaves a choice.
     """
 
     name: str
@@ -124,6 +146,7 @@ class Reply:
     rule: str
     source: str
     surfaces: Mapping[str, Mapping[str, Any]]
+    acts: str = ""
 
 
 @dataclass(frozen=True, slots=True)

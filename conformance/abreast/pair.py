@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.compare import SIDES
 from conformance.errors import CannotRun
-from conformance.judge import workflow
-from conformance.match import Text, parse, plain
+from conformance.judge import shown
+from conformance.match import Text, plain
 from conformance.normal import Names, answer, apart
 from conformance.steps import FIRST, LONGEST, SLOWER
 from conformance.talk import Talk
@@ -52,8 +52,8 @@ class Lane:
     One side of a walk.
     """
 
-    def __init__(self, side: str, at: Reached, oracle: Oracle, version: str) -> None:
-        calls = at.versions[version]
+    def __init__(self, side: str, at: Reached, oracle: Oracle, surface: str) -> None:
+        calls = at.asks[surface]
         self._talk = Talk(at.server, calls, "walk", 1, 0.0)
         self._names = Names(at.tokens.run)
         place = Place(at.server.connection.ask, calls, Steady(), at.server.probe, at.target.workflows)
@@ -207,9 +207,5 @@ def _places(seen: Mapping[str, tuple[Observation, dict[str, Any]]]) -> tuple[Dif
 
 
 def _input(saw: Observation) -> Any:
-    try:
-        body = parse(saw.body)
-    except ValueError:
-        return None
-    text = workflow(body).get("input") if isinstance(body, dict) else None
+    text = shown(saw).get("input")
     return plain(text.raw) if isinstance(text, Text) else text

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from conformance.compare import SIDES
+from conformance.plan import surfaces
 from conformance.scenario import WITHIN
 from conformance.walk.choose import Chooser
 from conformance.walk.model import Model
@@ -80,8 +81,8 @@ class Abreast:
         """
         for number in range(asked.walks):
             chance = random.Random(f"{asked.seed}/{number}")  # noqa: S311 - moves are drawn, not secrets
-            moves = Chooser(self._oracle().model, chance).moves(asked.steps)
             surface = self.surfaces[number % len(self.surfaces)]
+            moves = Chooser(self._oracle(surface).model, chance).moves(asked.steps)
             for parting in self._partings(moves, surface):
                 label = {"seed": asked.seed, "walk": number + 1, "surface": surface}
                 self._told(parting, label)
@@ -140,10 +141,9 @@ class Abreast:
             pair.sweep()
 
     def _pair(self, surface: str, patience: float, quiet: int) -> Pair:
-        version = surface.partition("/")[2]
-        lanes = {side: Lane(side, at, self._oracle(), version) for side, at in self.at.items()}
+        lanes = {side: Lane(side, at, self._oracle(surface), surface) for side, at in self.at.items()}
         pace = Pace(WITHIN * self.scale * patience, QUIET * self.scale * quiet)
-        return Pair(lanes, self._oracle().model, pace, held=bool(self._holds()))
+        return Pair(lanes, self._oracle(surface).model, pace, held=bool(self._holds()))
 
     def _holds(self) -> str:
         """
@@ -153,9 +153,10 @@ class Abreast:
         states = [one for one in self._held.machine.states if all(f"hold_{one.lower()}" in each for each in able)]
         return next(iter(states), "")
 
-    def _oracle(self) -> Oracle:
-        held = self._held
-        return Oracle(Model(held, book(held, alone=True), self._holds()), self.at[SIDES[0]].contract)
+    def _oracle(self, surface: str) -> Oracle:
+        held, contract = self._held, self.at[SIDES[0]].contract
+        kind = next(one.kind for one in surfaces(contract) if one.name == surface)
+        return Oracle(Model(held, book(held, alone=True), self._holds()), contract, kind)
 
     @property
     def _held(self) -> spec.Spec:

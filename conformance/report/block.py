@@ -95,7 +95,7 @@ def again(case: str, header: Mapping[str, Any]) -> str:
     """
     command = list(header.get("command", ()))
     words = ["workflow-conformance", "run"]
-    for option in ("--server", "--target"):
+    for option in ("--server", "--grpc", "--target"):
         value = _option(command, option)
         if value:
             words += [option, shlex.quote(clean(value))]

@@ -131,6 +131,12 @@ class Fold:
         counted = Counter(outcome.result for outcome in self.outcomes())
         return {result: counted[result] for result in (*reversed(WORST_FIRST),) if counted[result]}
 
+    def surfaces(self) -> dict[str, int]:
+        """
+        How many cases each surface has, those that are unsupported included.
+        """
+        return dict(Counter(outcome.case.partition("@")[2].partition("[")[0] for outcome in self.outcomes()))
+
     def _plan(self, event: Mapping[str, Any]) -> None:
         self.filtered = event["filtered"]
         self._planned.update({planned["case"]: planned for planned in event["cases"]})

@@ -56,6 +56,8 @@ def _cases(fold: Fold) -> Iterator[Styled]:
     took = f" in {fold.footer['seconds']:.1f} s" if "seconds" in fold.footer else ""
     executed = f"; {checks['executed']}/{checks['planned']} checks executed" if checks else ""
     yield "strong", f"{total} case{'' if total == 1 else 's'}{f' on {surfaces}' if surfaces else ''}{took}{executed}"
+    if len(fold.surfaces()) > 1:
+        yield "dim", "  " + ", ".join(f"{clean(name)} {count}" for name, count in fold.surfaces().items())
     for result, count in counts.items():
         yield _STYLES.get(result, "bad"), f"  {result.replace('_', ' '):<16} {count}/{total}"
     if fold.filtered:

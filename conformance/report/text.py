@@ -1,5 +1,5 @@
 """
-Small pieces of text for people: short JSON, clean lines, curl commands, timelines.
+Small pieces of text for people: short JSON, clean lines, commands of curl and grpcurl, timelines.
 
 Rule 1: what a server sent can not move the cursor, change colours or fake a line.
 """
@@ -22,6 +22,9 @@ TOKEN = "$DAPR_API_TOKEN"  # noqa: S105 - the name of a variable of the shell
 
 LONGEST_BODY = 4000
 """Bodies longer than this are not written out in commands."""
+
+CALL = "gRPC"
+"""The method of a request that is a call."""
 
 _CURL_WRITES = frozenset({"host", "content-length", "connection", "user-agent", "accept-encoding", "transfer-encoding"})
 
@@ -91,6 +94,8 @@ def curl(exchange: Mapping[str, Any]) -> str:
     The command that sends this request again; a redacted token is read from the environment.
     """
     request = exchange["request"]
+    if request["method"] == CALL:
+        return grpcurl(exchange)
     if request.get("truncated") or len(request["body"]) > LONGEST_BODY:
         told = f"{clean(request['method'])} {clean(request['url'])}"
         return f"# {told}: the body is too long to show; see exchange {exchange['n']} of the record"
@@ -106,6 +111,21 @@ def curl(exchange: Mapping[str, Any]) -> str:
     if encoded:
         return f"printf %s {shlex.quote(encoded)} | base64 -d | {' '.join([*words, '--data-binary', '@-'])}"
     return " ".join([*words, "--data-raw", _quoted(body)])
+
+
+def grpcurl(exchange: Mapping[str, Any]) -> str:
+    """
+    The command that makes this call again, from a server that has reflection.
+    """
+    request = exchange["request"]
+    scheme, _, rest = clean(request["url"]).rpartition("://")
+    address, _, method = rest.partition("/")
+    if request.get("truncated") or request.get("body_base64") or len(request["body"]) > LONGEST_BODY:
+        return f"# {address}/{method}: this message cannot be written here; see exchange {exchange['n']} of the record"
+    words = ["grpcurl", *([] if scheme else ["-plaintext"])]
+    for name, value in _pairs(request["headers"]):
+        words += ["-H", _quoted(f"{name}: {value}")]
+    return " ".join([*words, "-d", _quoted(request["body"]), shlex.quote(address), shlex.quote(method)])
 
 
 def _question(exchange: Mapping[str, Any]) -> tuple[Any, ...]:

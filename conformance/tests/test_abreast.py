@@ -18,7 +18,10 @@ from conformance.walk.moves import Op
 from conformance.walk.oracle import Finding
 
 ONE = "version: 1\ntitle: t\nrules: [WF-START-001]\nsteps:\n  - start: {workflow: ConformanceEcho, input: 1, as: wf}\n"
-START = '["{python}", -P, -m, reference_server, --dapr-http-port, "0", --ready-json, --log-level, error, %s]'
+START = (
+    '["{python}", -P, -m, reference_server, --dapr-http-port, "0", --dapr-grpc-port, "0", --ready-json, '
+    "--log-level, error, %s]"
+)
 
 
 @pytest.fixture

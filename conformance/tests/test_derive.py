@@ -6,14 +6,16 @@ from conformance import derive, load
 
 def test_every_cell_has_a_file(cells: Any) -> None:
     """
-    One file for each state and operation, one for each operation after a purge, and one for reading on the way to each
-    state of an instance.
+    One file for each state and operation, one for each operation after a purge, one for reading on the way to each
+    state of an instance, and one for each operation that changes nothing on an instance whose time has not come.
     """
     machine = spec.load().machine
     existing = [state for state in machine.states.values() if state.exists]
 
-    assert len(cells) == (len(machine.states) + 1) * len(machine.operations) + len(existing)
+    scheduled = {name for name in cells if name.startswith("cells/scheduled_")}
+    assert len(cells) == (len(machine.states) + 1) * len(machine.operations) + len(existing) + len(scheduled)
     assert {f"cells/{s.lower()}_{o}.yaml" for s in machine.states for o in machine.operations} < set(cells)
+    assert {"cells/scheduled_get.yaml", "cells/scheduled_wait_start.yaml"} < scheduled
 
 
 def test_the_same_table_gives_the_same_text(cells: Any) -> None:

@@ -267,7 +267,8 @@ def test_two_profiles_differ_where_their_tables_do(command: Any, tmp_path: Any) 
     """
     (tmp_path / "doc.yaml").write_text(
         "version: 1\nname: doc\ntitle: t\nprofile: documented\n"
-        'start: ["{python}", -P, -m, reference_server, --dapr-http-port, "0", --ready-json, --profile, "{profile}"]\n'
+        'start: ["{python}", -P, -m, reference_server, --dapr-http-port, "0", --dapr-grpc-port, "0", --ready-json, '
+        '--profile, "{profile}"]\n'
     )
     options = ("--surface", "http/v1.0", "-k", "cells/*", "--out", tmp_path / "out")
     code, shown, _ = command("diff-run", tmp_path / "doc.yaml", "reference", *options)

@@ -17,7 +17,7 @@ def test_the_reference_server_is_started_judged_and_stopped(command: Any, folder
 
     assert code == 0
     assert events("header")[0]["target"]["name"] == "reference"
-    assert events("footer")[0]["counts"] == {"pass": 3}
+    assert events("footer")[0]["counts"] == {"pass": 6}
 
 
 @pytest.mark.parametrize("state", ["pending", "stalled"])

@@ -137,7 +137,7 @@ def test_the_rules_of_the_default_profile_are_all_met(made: Any) -> None:
     rules = Counter(one.rule for one in made(spec.DEFAULT_PROFILE)[1])
 
     assert set(rules) == {"WF-HTTP-004", "WF-HTTP-005", "WF-ID-002", "WF-ID-003"}
-    assert rules["WF-HTTP-004"] == 4 * len(spec.load().machine.operations)
+    assert rules["WF-HTTP-004"] == 4 * len(spec.load().machine.offered("http"))
     assert "WF-ERR-018" in {one.rule for one in made("dapr-edge")[1]}
     assert {one.rule for one in made("documented")[1]} == {"WF-ID-002"}
 
@@ -337,7 +337,7 @@ def strict(toy: Any) -> Any:
     """
     A toy that also refuses wrong methods and wrong bodies, as the named cases ask.
     """
-    methods = {"start": "POST", **dict.fromkeys(toy.spec.machine.operations, "POST")}
+    methods = {"start": "POST", **dict.fromkeys(toy.spec.machine.offered("http"), "POST")}
 
     def serve(method: Any, target: Any, headers: Any, body: Any) -> Any:
         parts = target.partition("?")[0].split("/")[1:]

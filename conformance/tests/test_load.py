@@ -33,7 +33,7 @@ def problems(folder: Any, **files: Any) -> Any:
         (GOOD + "  - get: wf\n    expect: gone\n", "7:13", ("gone: one of cell, absent",)),
         (GOOD + "  - pause: wf\n    expect: {refused: WF-NO-1}\n", "7:23", ("WF-NO-1: no such rule",)),
         (GOOD + "  - pause: wf\n    resume: wf\n", "6:5", ("exactly one verb",)),
-        (GOOD + "  - pause: wf\n    on: v2\n", "7:9", ("v2: no such API version",)),
+        (GOOD + "  - pause: wf\n    on: v2\n", "7:9", ("v2: no such surface or API version",)),
         (GOOD + "  - eventually: {get: wf, expect: absent, wihtin: 3}\n", "6:43", ("wihtin", "within")),
         (GOOD + "  - eventually: {get: wf, expect: absent}\n    expect: absent\n", "7:13", ("one level deeper",)),
         (GOOD + "  - stays: {get: wf, expect: absent}\n", "6:12", ("for: this key is missing",)),

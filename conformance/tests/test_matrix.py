@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import spec
-from conformance import hunt, killed, kills, matrix, mutants, nulls, options
+from conformance import hunt, killed, kills, matrix, mutants, nulls, options, voids
 from conformance.case import Outcome
 from conformance.contract import Contract
 from conformance.errors import CannotRun, UsageError
@@ -23,6 +23,7 @@ from conformance.hunt import Ground, Kill, judged, order
 from conformance.identity import Tokens
 from conformance.matrix import Matrix
 from conformance.mutants import Mutant
+from conformance.target import Target
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -95,7 +96,9 @@ def test_no_answer_is_no_kill_until_it_stays_away(monkeypatch: pytest.MonkeyPatc
     """
     Where a machine has no time the case is run again; a mutant that is to withhold its answers, and does, is killed.
     """
-    cases = [one for one in matrix.cases() if one.scenario.id in ("events/delivered", "events/no_payload")]
+    cases = [
+        one for one in matrix.cases(matrix.OVER_HTTP) if one.scenario.id in ("events/delivered", "events/no_payload")
+    ]
     broken = [("WF-EVENT-007", "error")]
     seen = {
         "events/delivered": iter([Outcome("error", rules=broken), Outcome("pass")]),
@@ -105,7 +108,7 @@ def test_no_answer_is_no_kill_until_it_stays_away(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(matrix, "order", lambda *_: (cases, []))
     mutant = Mutant("event/lost", ("WF-EVENT-007",), "m", "dapr-1.18", withholds=True)
     contract, machine, tokens = Contract(spec.openapi()), spec.load().machine, Tokens("aaaaa")
-    ground = Ground("http://127.0.0.1:9", contract, machine, tokens, {"dapr-1.18": ()})
+    ground = Ground("http://127.0.0.1:9", "127.0.0.1:9", contract, machine, tokens, {"dapr-1.18": ()})
 
     assert matrix._killers(mutant, ground) == {"events/no_payload"}
 
@@ -238,7 +241,16 @@ def test_a_null_server_passes_no_case(kind: str) -> None:
     """
     A server that does nothing, in whatever way, passes nothing at all.
     """
-    assert nulls.passed(kind, matrix.cases()) == []
+    assert nulls.passed(kind, matrix.cases(matrix.OVER_HTTP)) == []
+
+
+@pytest.mark.parametrize("kind", voids.KINDS)
+def test_a_grpc_server_that_does_nothing_passes_no_case(kind: str) -> None:
+    """
+    Nor does its twin over gRPC, on any of its surfaces.
+    """
+    with voids.serving(kind) as address:
+        assert nulls.none_of(Target("null", grpc=address), matrix.cases(matrix.OVER_GRPC)) == []
 
 
 def test_a_page_that_differs_fails_the_check(tmp_path: object) -> None:

@@ -21,14 +21,14 @@ def planned(folder: Any) -> Any:
         *,
         profile: Any = spec.DEFAULT_PROFILE,
         only_required: Any = False,
+        ports: Any = ("http",),
         **files: Any,
     ) -> Any:
         files = files or {"a__one": HEAD + STEPS, "b__two": HEAD + "tags: [x]\nmatrix: {n: [1, '[a]']}\n" + STEPS}
         held = spec.load(profile)
         scenarios = load.scenarios(folder(**files))
-        return plan(
-            scenarios, held, Contract(held.openapi), selection or Selection(), capabilities, only_required=only_required
-        )
+        contract, selection = Contract(held.openapi), selection or Selection()
+        return plan(scenarios, held, contract, selection, capabilities, only_required=only_required, ports=ports)
 
     return make
 
@@ -155,3 +155,67 @@ def test_exclusions_come_last() -> None:
     """
     assert selected("a/b@s", "a/b", "a", ("a/*", "!a/c"))
     assert not selected("a/c@s", "a/c", "a", ("a/*", "!a/c"))
+
+
+def test_a_run_plans_the_surfaces_whose_port_it_knows(planned: Any) -> None:
+    """
+    HTTP, gRPC or both; a surface is chosen by its name, by a glob, or by the name of all its versions.
+    """
+    surfaces = planned(ports=("http", "grpc")).surfaces
+    grpc = planned(ports=("grpc",))
+
+    assert surfaces == ("http/v1.0", "http/v1.0-beta1", "http/v1.0-alpha1", "grpc/alpha1", "grpc/beta1", "taskhub")
+    assert {case.surface.name for case in grpc.cases} == {"grpc/alpha1", "grpc/beta1", "taskhub"}
+    chosen = planned(Selection(surfaces=("grpc", "http/v1.0")), ports=("http", "grpc"))
+    assert chosen.surfaces == ("http/v1.0", "grpc/alpha1", "grpc/beta1")
+
+
+def test_a_surface_without_an_address_is_told(planned: Any) -> None:
+    """
+    What is asked for and cannot be reached is a usage error that names the option, never an empty run.
+    """
+    with pytest.raises(UsageError, match="--grpc HOST:PORT"):
+        planned(Selection(surfaces=("taskhub",)))
+    with pytest.raises(UsageError, match="--server URL"):
+        planned(Selection(surfaces=("http/*",)), ports=("grpc",))
+
+
+def test_a_scenario_runs_on_the_surfaces_it_is_for(planned: Any) -> None:
+    """
+    `surfaces:` leaves out; a step on another surface needs that one's port.
+    """
+    hub = HEAD + "surfaces: [taskhub]\n" + STEPS
+    other = HEAD + STEPS + "  - pause: wf\n    on: taskhub\n    expect: cell\n"
+
+    assert names(planned(ports=("http", "grpc"), a__one=hub)) == ["a/one@taskhub"]
+    assert names(planned(a__one=other)) == []
+    assert len(names(planned(ports=("http", "grpc"), a__one=other))) == 6
+
+
+def test_each_kind_of_surface_has_its_own_rows_and_rules(planned: Any) -> None:
+    """
+    The same step is checked against the column and the rules of the surface it is on.
+    """
+    found = planned(
+        ports=("http", "grpc"),
+        a__one=HEAD + STEPS + "  - start: {workflow: ConformanceEcho, as: wf}\n    expect: cell\n",
+    )
+    rows = {
+        case.surface.name: next(one.wants.status for one in case.checks if one.id == "2.reply") for case in found.cases
+    }
+    bodies = {case.surface.kind: next(one.rule for one in case.checks if one.id == "1.body") for case in found.cases}
+
+    assert rows["http/v1.0"] == (500,)
+    assert rows["grpc/beta1"] == ("INTERNAL",)
+    assert rows["taskhub"] == ("ALREADY_EXISTS",)
+    assert bodies == {"http": "WF-HTTP-009", "dapr_grpc": "WF-GRPC-004", "taskhub": "WF-GRPC-004"}
+
+
+def test_a_raw_request_is_for_http_alone(planned: Any) -> None:
+    """
+    On any other surface it is an error of the file, with its place.
+    """
+    raw = HEAD + STEPS + '  - request: {method: GET, path: "/x"}\n    expect: {status: 404}\n    rule: WF-HTTP-004\n'
+
+    with pytest.raises(BadFiles, match=r"one.yaml:6:1: request: .*surfaces: \[http\]"):
+        planned(ports=("grpc",), a__one=raw.replace("[WF-START-001]", "[WF-START-001, WF-HTTP-004]"))

@@ -8,25 +8,33 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import spec
-from conformance import checks, load, record
+from conformance import checks, load, plan, record
 from conformance.contract import Contract
-from conformance.wants import Fields
+from conformance.wants import Fields, Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 SURFACE = "http/v1.0"
+KINDS = {"http/v1.0": "http", "grpc/beta1": "dapr_grpc", "taskhub": "taskhub"}
+"""One surface of each kind."""
+
+ONE_OF_EACH = [word for name in KINDS for word in ("--surface", name)]
 RESTARTED = """\
 version: 1
 name: restarted
 title: t
-start: ["{python}", -P, -m, reference_server, --dapr-http-port, "0", --ready-json, --profile, "{profile}"]
+grpc: told
+start: ["{python}", -P, -m, reference_server, --dapr-http-port, "0", --dapr-grpc-port, "0", --ready-json, --profile,
+  "{profile}"]
 restart: ["{python}", -c, pass]
 capabilities: [restart]
 only_required: true
@@ -49,41 +57,50 @@ def suite(tmp_path_factory: Any) -> Any:
     return run
 
 
-def executed(events: list[dict[str, Any]]) -> set[str]:
-    return {event["rule"] for event in events if event["event"] == "check" and event["result"] == "pass"}
+def executed(events: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """
+    Kind of surface and rule of every check that passed.
+    """
+    [plan] = [event for event in events if event["event"] == "plan"]
+    on = {case["case"]: KINDS[case["surface"]] for case in plan["cases"]}
+    passed = [event for event in events if event["event"] == "check" and event["result"] == "pass"]
+    return {(on[event["case"]], event["rule"]) for event in passed}
 
 
-def demanded(profile: str) -> set[str]:
+def demanded(profile: str) -> set[tuple[str, str]]:
     rules = spec.load(profile).rules.values()
     return {
-        rule.id
+        (kind, rule.id)
         for rule in rules
-        if not rule.excluded and "http" in rule.surfaces and (not rule.profiles or profile in rule.profiles)
+        for kind in rule.surfaces
+        if not rule.excluded and (not rule.profiles or profile in rule.profiles)
     }
 
 
 @pytest.mark.parametrize("profile", spec.profiles())
 def test_every_rule_that_is_not_excluded_is_executed(suite: Any, profile: str, tmp_path: Path) -> None:
     """
-    Each has a check that carries it and that was executed in a run of this profile.
+    Each has a check that carries it and that was executed in a run of this profile, on every kind of surface that it
+    holds on.
     """
     target = tmp_path / "restarted.yaml"
     target.write_text(RESTARTED)
-    chosen = ["--profile", profile, "--surface", SURFACE]
+    chosen = ["--profile", profile, *ONE_OF_EACH]
     held = [suite("--target", f"reference-{state}", *chosen) for state in ("pending", "stalled")]
     runs = [
         suite(*chosen),
         *held,
         suite("--target", target, *chosen),
-        suite(*chosen, "-k", "errors/api_token@*", token="kept secret"),
+        suite(*chosen, "-k", "errors/api_token*@*", token="kept secret"),
     ]
     found = set().union(*map(executed, runs))
     silent = {
-        cell.rules[0]
+        (kind, cell.rules[0])
         for row in spec.load(profile).machine.table.values()
         for cell in row.values()
         for cell in (cell, *cell.when.values())
         if cell.reply == spec.UNSPECIFIED
+        for kind in spec.SURFACES
     }
     missing = demanded(profile) - found
 
@@ -93,15 +110,16 @@ def test_every_rule_that_is_not_excluded_is_executed(suite: Any, profile: str, t
 
 def test_every_version_gets_the_same_checks(suite: Any) -> None:
     """
-    The three API versions are judged by the same cases.
+    The three API versions of HTTP are judged by the same cases, and so are the two of gRPC.
     """
     [plan] = [event for event in suite("-k", "cells/*") if event["event"] == "plan"]
     by_surface: dict[str, set[str]] = {}
     for case in plan["cases"]:
         by_surface.setdefault(case["surface"], set()).add(json.dumps([case["scenario"], case["row"], case["checks"]]))
 
-    assert len(by_surface) == len(spec.openapi()["servers"][0]["variables"]["version"]["enum"])
-    assert len({frozenset(cases) for cases in by_surface.values()}) == 1
+    assert len(by_surface) == len(spec.openapi()["servers"][0]["variables"]["version"]["enum"]) + 3
+    for kind in ("http/", "grpc/"):
+        assert len({frozenset(cases) for name, cases in by_surface.items() if name.startswith(kind)}) == 1
 
 
 def test_effects_may_come_late(suite: Any, tmp_path: Path) -> None:
@@ -110,11 +128,11 @@ def test_effects_may_come_late(suite: Any, tmp_path: Path) -> None:
     """
     target = tmp_path / "late.yaml"
     target.write_text(
-        "version: 1\nname: late\ntitle: t\n"
-        'start: ["{python}", -P, -m, reference_server, --dapr-http-port, "0", --ready-json,'
+        "version: 1\nname: late\ntitle: t\ngrpc: told\n"
+        'start: ["{python}", -P, -m, reference_server, --dapr-http-port, "0", --dapr-grpc-port, "0", --ready-json,'
         ' --profile, "{profile}", --settle, "50"]\n'
     )
-    [footer] = [event for event in suite("--target", target, "--surface", SURFACE) if event["event"] == "footer"]
+    [footer] = [event for event in suite("--target", target, *ONE_OF_EACH) if event["event"] == "footer"]
 
     assert footer["complete"]
     assert set(footer["counts"]) == {"pass", "unsupported"}
@@ -126,17 +144,32 @@ def test_every_case_has_an_accepted_step() -> None:
     """
     loaded = spec.load()
     contract = Contract(loaded.openapi)
-    accepted = {reply.rule for reply in loaded.replies.values() if reply.outcome == "accepted"}
     without = [
-        (scenario.id, row.label)
+        (scenario.id, row.label, kind)
         for scenario in load.scenarios(None)
         if not scenario.profiles or loaded.profile.name in scenario.profiles
         for row in scenario.rows
+        for kind in scenario.surfaces or spec.SURFACES
         if not any(
-            check.rule in accepted or isinstance(check.wants, Fields)
-            for step in checks.plan(scenario, row, loaded, contract)
+            check.wants == Outcome(accepted=True) or isinstance(check.wants, Fields)
+            for step in checks.plan(scenario, row, loaded, contract, kind)
             for check in step.every()
         )
     ]
 
     assert not without
+
+
+def test_the_readme_says_how_many_cases_each_surface_has() -> None:
+    """
+    In the default profile, those included that need a target to be capable of something.
+    """
+    everything = ("hold_pending", "hold_stalled", "restart", "api_token")
+    loaded = spec.load()
+    planned = plan.plan(load.scenarios(None), loaded, Contract(loaded.openapi), plan.Selection(), everything)
+    counted = Counter(case.surface.name for case in planned.cases)
+    told = re.findall(
+        r"^\| `([a-z0-9./-]+)` \| (\d+) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+
+    assert {name: int(count) for name, count in told} == dict(counted)

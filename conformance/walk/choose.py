@@ -268,7 +268,7 @@ def operations(model: Model) -> Iterator[Op]:
     book = model.book
     plain = [name for name, recipe in book.recipes.items() if not recipe.sets_off]
     for whom in ("", CHILD):
-        for name in model.machine.operations:
+        for name in model.machine.offered("http"):
             if name == START:
                 recipes = plain[:2] if whom else book.recipes
                 yield from (Op(name, recipe=recipe, whom=whom) for recipe in recipes)

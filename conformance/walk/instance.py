@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from conformance.judge import accepts, workflow
+from conformance.judge import accepts, shown
 from conformance.match import Text, instant, plain
 
 from .guess import least
 from .moves import CHILD, FAILS, GET, START, Op
-from .oracle import Finding, shown
+from .oracle import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,7 +199,7 @@ class Instance:
     def _fields(self, member: Member, op: Op, saw: Observation) -> Iterator[Finding]:
         if member.recipe is None:
             return
-        model, fields = self.oracle.model, workflow(shown(saw))
+        model, fields = self.oracle.model, shown(saw)
         rules = model.spec.walks.answers
         first = model.machine.cell(model.absent, START).settles
         young = any(model.part(one, op).state in first for one in self.guesses)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import spec
-from conformance.checks import DOCUMENT_RULE
-from conformance.judge import accepts, answered, judge
-from conformance.match import parse, plain
+from conformance.checks import HTTP, document_rule
+from conformance.judge import accepts, answered, judge, shown
+from conformance.match import plain
 from conformance.wants import Document, Outcome, row_of
 
 from .moves import GET, Op
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from .guess import Guess, Guesses
     from .model import Model
-
-SURFACE = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +48,19 @@ class Finding:
 
 class Oracle:
     """
-    The judge of walks under one profile.
+    The judge of walks under one profile, on one kind of surface.
     """
 
-    def __init__(self, model: Model, contract: Contract) -> None:
-        self.model, self._contract = model, contract
-        self._rows = {name: row_of(reply, SURFACE) for name, reply in model.spec.replies.items()}
+    def __init__(self, model: Model, contract: Contract, kind: str = HTTP) -> None:
+        self.model, self.kind, self.contract = model, kind, contract
+        self._rows = {name: row_of(reply, kind) for name, reply in model.spec.replies.items()}
 
     def documented(self, operation: str, saw: Observation) -> Finding | None:
         """
         Whether the document lists the answer.
         """
-        wants = Document(self._contract.operation(operation).id)
-        return self._finding(DOCUMENT_RULE, "body", judge(wants, saw, {}, self._contract), ())
+        wants = Document(self.contract.operation(operation).id if self.kind == HTTP else operation)
+        return self._finding(document_rule(self.kind), "body", judge(wants, saw, {}, self.contract), ())
 
     def explained(self, guesses: Iterable[Guess], op: Op, saw: Observation) -> Guesses:
         """
@@ -76,7 +74,8 @@ class Oracle:
             if not silent and not self._row_verdict(cell.reply, saw).passed:
                 continue
             if op.operation == GET:
-                if not accepts(saw) or silent or word(saw) == self.model.machine.states[part.state].reported[SURFACE]:
+                reported = self.model.machine.states[part.state].reported.get(self.kind)
+                if not accepts(saw) or silent or word(saw) == reported:
                     found.add(guess)
                 continue
             accepted = accepts(saw) if silent else self.model.accepts(cell.reply)
@@ -92,7 +91,7 @@ class Oracle:
         """
         part = self.model.part(guess, op)
         cell = self.model.cell(part, op.operation)
-        outcome = judge(Outcome(self.model.accepts(cell.acts)), saw, {}, self._contract)
+        outcome = judge(Outcome(self.model.accepts(cell.acts)), saw, {}, self.contract)
         if not outcome.passed or cell.reply == spec.UNSPECIFIED:
             found = self._certain(cell.reply_rule, "outcome", outcome, part)
         else:
@@ -116,7 +115,8 @@ class Oracle:
         Whether a rule is one of this profile, and can be observed.
         """
         held = self.model.spec.rules[rule]
-        return not held.excluded and (not held.profiles or self.model.spec.profile.name in held.profiles)
+        own = self.kind in held.surfaces and (not held.profiles or self.model.spec.profile.name in held.profiles)
+        return own and not held.excluded
 
     def _certain(self, rule: str, kind: str, verdict: Verdict, guess: Guess) -> Finding:
         found = self._finding(rule, kind, verdict, (guess.state,))
@@ -130,7 +130,7 @@ class Oracle:
     def _row_verdict(self, name: str, saw: Observation) -> Verdict:
         row = self._rows[name]
         wants = Outcome(self.model.accepts(name)) if row is None else row
-        return judge(wants, saw, {}, self._contract)
+        return judge(wants, saw, {}, self.contract)
 
 
 def word(saw: Observation) -> Any:
@@ -138,14 +138,3 @@ def word(saw: Observation) -> Any:
     The status that an answer reports, None where it reports none.
     """
     return shown(saw).get("runtimeStatus")
-
-
-def shown(saw: Observation) -> dict[str, Any]:
-    """
-    The object that an answer shows, empty where it shows none.
-    """
-    try:
-        value = parse(saw.body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

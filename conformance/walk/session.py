@@ -24,7 +24,7 @@ from . import together
 from .choose import Chooser
 from .model import Model
 from .moves import book
-from .oracle import SURFACE, Oracle
+from .oracle import Oracle
 from .order import TRIES, Order, told
 from .reduce import PASSING, Reducer
 from .steady import Steady
@@ -82,7 +82,7 @@ class _Session:
         held = [name for name in at.held.machine.states if f"{HOLDS}{name.lower()}" in at.target.capabilities]
         self._requires = [f"{HOLDS}{name.lower()}" for name in held]
         model = Model(at.held, book(at.held, alone=bool(held)), held[0] if held else "")
-        self._oracle = Oracle(model, at.contract)
+        self._oracle = Oracle(model, at.contract, at.kind)
         scale = asked.options.scale
         connection = at.server.connection
         base = Place(connection.ask, at.calls, Steady(), at.server.probe, at.target.workflows)
@@ -198,4 +198,4 @@ class _Session:
             click.echo("  the scenario alone does not fail each time: it takes the timing of the walk")
 
 
-__all__ = ["SURFACE", "Asked", "walk"]
+__all__ = ["Asked", "walk"]

@@ -21,7 +21,7 @@ from .moves import CHILD, GET, RAISE, START, Move, Op
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from conformance.calls import Calls
+    from conformance.calls import Asks
     from conformance.exchange import Observation, Request
 
     from .oracle import Finding, Oracle
@@ -53,7 +53,7 @@ class Place:
     """
 
     ask: Callable[[Request], Observation]
-    calls: Calls
+    calls: Asks
     time: Time
     alive: Callable[[], bool]
     names: Mapping[str, str] = field(default_factory=dict)
@@ -176,8 +176,8 @@ class Walker:
         End and purge what the walk has left; nothing of it is judged.
         """
         machine = self._oracle.model.machine
-        ends = [name for name in machine.operations if self._ends(name)]
-        erases = [name for name in machine.operations if self._erases(name)]
+        ends = [name for name in machine.offered("http") if self._ends(name)]
+        erases = [name for name in machine.offered("http") if self._erases(name)]
         for instance in self.instances.values():
             for name in (*ends, *erases):
                 for op in (Op(name, whom=whom) for whom in instance.members):

@@ -4,8 +4,7 @@ Calls that are treated wrongly: each function is one way, and gets the engine, t
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reference_server.instance import (
     DELIVERED,
@@ -21,87 +20,7 @@ from reference_server.instance import (
     Call,
 )
 
-from .engines import WINDOW, Before
-from .mutant import Fault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-def lost(engine: Before, call: Call, now: int) -> Call | Answer:
-    """
-    An event is accepted and dropped.
-    """
-    del now
-    return engine.mute(call) if call.operation == RAISE_EVENT else call
-
-
-def doubled(engine: Before, call: Call, now: int) -> Call | Answer:
-    """
-    An event is delivered twice.
-    """
-    if call.operation == RAISE_EVENT:
-        engine.plainly(call, now)
-    return call
-
-
-def elsewhere(engine: Before, call: Call, now: int) -> Call | Answer:
-    """
-    An event is delivered to another instance.
-    """
-    if call.operation == RAISE_EVENT:
-        answer = engine.mute(call)
-        for name in engine.others(call.instance)[-1:]:
-            engine.plainly(call._replace(instance=name), now)
-        return answer
-    return call
-
-
-def everywhere(engine: Before, call: Call, now: int) -> Call | Answer:
-    """
-    An event is delivered to every instance.
-    """
-    if call.operation == RAISE_EVENT:
-        for name in engine.others(call.instance):
-            if not engine.ended(name):
-                engine.plainly(call._replace(instance=name), now)
-    return call
-
-
-def unloaded(engine: Before, call: Call, now: int) -> Call | Answer:
-    """
-    An event loses its payload.
-    """
-    del engine, now
-    return call._replace(data="") if call.operation == RAISE_EVENT else call
-
-
-def quoted(engine: Before, call: Call, now: int) -> Call | Answer:
-    """
-    The payload of an event arrives as a text.
-    """
-    del engine, now
-    text = (call.data or "").replace("\\", "\\\\").replace('"', '\\"')
-    return call._replace(data=f'"{text}"') if call.operation == RAISE_EVENT and call.data else call
-
-
-def payload_demanded(engine: Before, call: Call, now: int) -> Call | Answer:
-    """
-    An event without a payload is dropped.
-    """
-    del now
-    return engine.mute(call) if call.operation == RAISE_EVENT and not call.data else call
-
-
-def late_event(engine: Before, call: Call, now: int) -> Call | Answer:
-    """
-    An event after the end becomes the output.
-    """
-    if call.operation == RAISE_EVENT and engine.ended(call.instance):
-        answer = engine.plainly(call, now)
-        engine.put(call.instance, output=call.data or "null")
-        return answer
-    return call
+from .engines import WINDOW, Before, changing
 
 
 def counted_pauses(engine: Before, call: Call, now: int) -> Call | Answer:
@@ -343,22 +262,7 @@ def renewed_is_deaf(engine: Before, call: Call, now: int) -> Call | Answer:
     return engine.mute(call) if again and call.operation in DELIVERED - {RAISE_EVENT} else call
 
 
-def changing(change: Callable[..., Call | Answer], **options: Any) -> Fault:
-    """
-    The fault of an engine that changes calls.
-    """
-    return Fault(engine=partial(Before, change=partial(change, **options) if options else change))
-
-
 CALLS = {
-    "event/lost": changing(lost),
-    "event/doubled": changing(doubled),
-    "event/to_another": changing(elsewhere),
-    "event/to_all": changing(everywhere),
-    "event/payload_lost": changing(unloaded),
-    "event/payload_quoted": changing(quoted),
-    "event/payload_demanded": changing(payload_demanded),
-    "event/after_the_end": changing(late_event),
     "pause/counted": changing(counted_pauses),
     "get/touches": changing(reading_touches),
     "get/resumes": changing(reading_resumes),

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import spec
 
-from . import cells, fields, rows
+from . import cells, fields, forms, rows
 from .calls import CALLS
+from .events import EVENTS
 from .lives import LIVES
 from .mutant import Fault, Mutant, with_cell
 from .replays import RUNS
@@ -34,7 +35,7 @@ def catalogue() -> Mapping[str, Mutant]:
     Every mutant whose rules are not all excluded.
     """
     loaded = spec.load()
-    made = (*cells.mutants(loaded), *rows.mutants(loaded), *fields.mutants(), *_listed())
+    made = (*cells.mutants(loaded), *rows.mutants(loaded), *fields.mutants(), *forms.mutants(), *_listed())
     kept: dict[str, Mutant] = {}
     for mutant in made:
         rules = tuple(rule for rule in mutant.rules if not loaded.rules[rule].excluded)
@@ -60,7 +61,7 @@ def implemented() -> Mapping[str, Fault]:
     """
     The faults that stand in code, by name.
     """
-    return {**CALLS, **LIVES, **RUNS, **REQUESTS, **versions()}
+    return {**CALLS, **EVENTS, **LIVES, **RUNS, **REQUESTS, **versions()}
 
 
 def _listed() -> Iterator[Mutant]:

@@ -7,6 +7,7 @@ Rule 1: each overrides what it is wrong in and leaves the rest to the engine.
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reference_server.engine import Engine
@@ -15,6 +16,8 @@ from reference_server.instance import (
     Answer,
     Call,
 )
+
+from .mutant import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,3 +147,10 @@ class Before(Base):
         Answer a call as an engine does that is not wrong.
         """
         return super().handle(call, now)
+
+
+def changing(change: Callable[..., Call | Answer], **options: Any) -> Fault:
+    """
+    The fault of an engine that changes calls.
+    """
+    return Fault(engine=partial(Before, change=partial(change, **options) if options else change))

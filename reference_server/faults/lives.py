@@ -119,9 +119,9 @@ class Keeping(Base):
         super().__init__(*given, **named)
         self._depth = depth
 
-    def _erase(self, name: str) -> None:
+    def _erase(self, name: str, *, alone: bool = False) -> None:
         names = [name]
-        for _ in range(self._depth):
+        for _ in range(0 if alone else self._depth):
             names += [child for one in names for child in self._kin(one)]
         for one in dict.fromkeys(names):
             self.drop(one)

@@ -11,13 +11,13 @@ import spec
 from reference_server.engine import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp
 
     from reference_server.executor import BuiltIn
     from reference_server.ports import Executor, Ids
-    from spec import Cell, Spec
+    from spec import Cell, Spec, Surface
 
 
 def same(value: Any) -> Any:
@@ -30,7 +30,8 @@ def same(value: Any) -> Any:
 @dataclass(frozen=True, slots=True)
 class Fault:
     """
-    What is wrong: in the data that the server is built from, in its engine, its executor, its IDs, or on the wire.
+    What is wrong: in the data that the server is built from, in its engine, its executor, its IDs, or on the wire; over
+    gRPC in the forms of the operations, or in the calls of the methods.
 
     `forgets`: what is restarted begins with nothing. `delay` is one of every effect, in milliseconds.
     """
@@ -40,6 +41,8 @@ class Fault:
     executor: Callable[[BuiltIn], Executor] = same
     ids: Callable[[Ids], Ids] = same
     wire: Callable[[ASGIApp], ASGIApp] = same
+    forms: Callable[[Mapping[str, Surface]], Mapping[str, Surface]] = same
+    calls: Callable[[Mapping[str, Any]], Mapping[str, Any]] = same
     forgets: bool = False
     delay: int = 0
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from spec import Reply, Spec
 
 SURFACE = "http"
+OTHER = "ABORTED"
+"""A status of gRPC that no row has."""
+
 _REFUSED = (400, 404, 409, 500)
 _ACCEPTED = (200, 202)
 
@@ -29,6 +32,21 @@ def mutants(loaded: Spec) -> Iterator[Mutant]:
         column = row.surfaces.get(SURFACE, {})
         if isinstance(column.get("status"), int) and _profile(row):
             yield from _row(row, dict(column))
+        for surface in spec.grpc():
+            yield from _code(row, surface)
+
+
+def _code(row: Reply, surface: str) -> Iterator[Mutant]:
+    """
+    A refusal over gRPC with another status.
+    """
+    column = row.surfaces.get(surface, {})
+    if isinstance(column.get("code"), str) and row.outcome == "refused" and _profile(row):
+        code = OTHER if column["code"] != OTHER else "UNKNOWN"
+        overlay = _with_row(row.name, {"code": code, "message": column.get("message", "no")}, surface)
+        if surface in spec.load().rules[row.rule].surfaces:
+            means = f"has the status {code} on {surface}"
+            yield Mutant(f"row/{row.name}/code@{surface}", (row.rule,), means, Fault(data=overlay), _profile(row))
 
 
 def _row(row: Reply, column: dict[str, Any]) -> Iterator[Mutant]:
@@ -72,10 +90,10 @@ def _profile(row: Reply) -> str:
     return "" if rule.excluded else next(iter(rule.profiles or spec.profiles()))
 
 
-def _with_row(name: str, column: dict[str, Any]) -> Callable[[Spec], Spec]:
+def _with_row(name: str, column: dict[str, Any], surface: str = SURFACE) -> Callable[[Spec], Spec]:
     def overlay(loaded: Spec) -> Spec:
         row = loaded.replies[name]
-        changed = replace(row, surfaces={**row.surfaces, SURFACE: column})
+        changed = replace(row, surfaces={**row.surfaces, surface: column})
         return replace(loaded, replies={**loaded.replies, name: changed})
 
     return overlay

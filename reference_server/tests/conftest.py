@@ -5,6 +5,7 @@ Worlds with a manual clock, and servers as processes of their own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import os
@@ -14,14 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import grpc
+import grpc.aio
 import pytest
 
 from reference_server import assembly, views
 from reference_server.instance import Answer, Call, Instance
+from reference_server.over_grpc import Port
 from reference_server.ports import CountingIds, ManualClock
+from spec import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 ROOT = Path(assembly.__file__).parents[1]
 SECOND = 1_000_000_000
@@ -198,3 +203,49 @@ def launch() -> Iterator[Callable[..., Process]]:
     yield start
     for process in running:
         process.close()
+
+
+@dataclass
+class Talk:
+    """
+    A client of a gRPC port in this process, on the same loop. A refused call is (code, message).
+    """
+
+    server: assembly.Server
+    channel: grpc.aio.Channel
+    place: str
+    running: list[Any] = field(default_factory=list)
+
+    async def bytes(self, path: str, request: bytes, **given: Any) -> Any:
+        try:
+            return await self.channel.unary_unary(path)(request, **{"timeout": 30, **given})
+        except grpc.aio.AioRpcError as error:
+            return error.code().name, error.details()
+
+    async def call(self, name: str, given: dict[str, Any] | None = None, /, **fields: Any) -> Any:
+        (method,) = (methods[name] for methods in wire.services().values() if name in methods)
+        answer = await self.bytes(method.path, method.request(**fields).SerializeToString(), **(given or {}))
+        return method.response.FromString(answer) if isinstance(answer, bytes) else answer
+
+
+@contextlib.asynccontextmanager
+async def _talking(others: Any = None, **settings: Any) -> AsyncIterator[Talk]:
+    chosen = assembly.Settings(**settings)
+    server = assembly.build(chosen)
+    port = Port(server.services(others or {}), ["127.0.0.1"], 0, chosen.max_body)
+    await port.open()
+    server.pump.start(asyncio.get_running_loop())
+    try:
+        async with grpc.aio.insecure_channel(port.places[0]) as channel:
+            yield Talk(server, channel, port.places[0])
+    finally:
+        server.pump.stop()
+        await port.close()
+
+
+@pytest.fixture
+def talking() -> Callable[..., contextlib.AbstractAsyncContextManager[Talk]]:
+    """
+    What opens a gRPC port in this process, with settings: an asynchronous context manager of a Talk.
+    """
+    return _talking

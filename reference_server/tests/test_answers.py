@@ -26,6 +26,8 @@ def test_every_cell_has_an_answer(profile: str) -> None:
     answers = Answers(loaded)
     call = Call("get", "a {workflow}", "W {instance}", "E")
     for cell in cells(profile):
+        if "http" not in loaded.machine.operations[cell.event].surfaces:
+            continue
         response = answers.answer(call, Answer(cell.acts, "", None))
         column = loaded.replies[cell.acts].surfaces["http"]
 

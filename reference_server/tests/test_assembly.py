@@ -25,9 +25,10 @@ def test_what_acts_can_be_sent(profile: str) -> None:
     """
     loaded = acting(spec.load(profile))
     for row in loaded.machine.table.values():
-        for cell in row.values():
-            if cell.reply:
-                assert isinstance(loaded.replies[cell.acts].surfaces["http"]["status"], int)
+        for event, cell in row.items():
+            for surface in loaded.machine.operations[event].surfaces if cell.reply else ():
+                column = loaded.replies[cell.acts].surfaces[surface]
+                assert isinstance(column["status"], int) if surface == "http" else isinstance(column["code"], str)
 
 
 def test_what_cannot_be_built_says_so() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Launch = Callable[..., Any]
 
-ANY = ("--dapr-http-port", "0", "--ready-json")
+ANY = ("--dapr-http-port", "0", "--dapr-grpc-port", "0", "--ready-json")
 
 
 def asked(
@@ -120,13 +120,14 @@ def test_the_token_comes_from_the_environment(launch: Launch) -> None:
     assert asked(connection, "GET", "/v1.0/metadata", dapr_api_token="secret")[0] == 200
 
 
-def test_the_ready_line_names_address_and_profile(launch: Launch) -> None:
+def test_the_ready_line_names_addresses_and_profile(launch: Launch) -> None:
     """
     One JSON line, written once requests are answered.
     """
     line = launch(*ANY, "--profile", "documented").ready()
 
     assert line.pop("http").startswith("http://127.0.0.1:")
+    assert line.pop("grpc").startswith("127.0.0.1:")
     assert line == {"ready": True, "profile": "documented"}
 
 

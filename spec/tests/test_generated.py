@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
+from google.protobuf import descriptor_pb2
 
 import spec
-from spec import generate
+from spec import compiled, generate
 
 FOLDER = Path(spec.__file__).parent
 PAGES = generate.pages()
@@ -27,10 +29,47 @@ def test_check_is_content_with_what_was_written(tmp_path: Path, capsys: pytest.C
     What was just written is not stale, and writing again writes nothing.
     """
     assert generate.main([], tmp_path) == 0
-    assert capsys.readouterr().err.count("wrote ") == len(PAGES)
+    assert capsys.readouterr().err.count("wrote ") == len(PAGES) + 1
     assert generate.main(["--check"], tmp_path) == 0
     assert generate.main([], tmp_path) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_the_descriptors_are_what_the_proto_files_say() -> None:
+    """
+    The committed descriptors say of each proto file what the compiler says.
+    """
+    committed = (FOLDER / compiled.NAME).read_bytes()
+
+    assert compiled.same(committed, compiled.descriptors())
+
+
+def test_other_descriptors_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Descriptors with one field less, or none at all, are stale.
+    """
+    generate.main([], tmp_path)
+    file = tmp_path / compiled.NAME
+    fresh = descriptor_pb2.FileDescriptorSet.FromString(file.read_bytes())
+    changed = descriptor_pb2.FileDescriptorSet.FromString(file.read_bytes())
+    (ours,) = (one for one in changed.file if one.name == "taskhub.proto")
+    del ours.message_type[0].field[0]
+    for content in (changed.SerializeToString(), b"\xff", b""):
+        capsys.readouterr()
+        file.write_bytes(content)
+        assert generate.main(["--check"], tmp_path) == 1
+        assert capsys.readouterr().err == f"{file} is stale; run: python -m spec.generate\n"
+    assert compiled.same(fresh.SerializeToString(), compiled.descriptors())
+
+
+def test_without_a_compiler_nothing_passes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Where grpcio-tools is missing, the check fails and says what to install.
+    """
+    monkeypatch.setitem(sys.modules, "grpc_tools", None)
+
+    assert generate.main(["--check"]) == 1
+    assert "pip install -e '.[dev]'" in capsys.readouterr().err
 
 
 @each_page

@@ -15,6 +15,9 @@ ROWS = list(BASE.replies.values())
 GRPC = {"dapr_grpc", "taskhub"}
 
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+each_row_of_http = pytest.mark.parametrize(
+    "row", [row for row in ROWS if "http" in row.surfaces], ids=lambda row: row.name
+)
 
 
 def cells(loaded: spec.Spec) -> list[spec.Cell]:
@@ -31,38 +34,40 @@ def refusals(node: Any) -> set[str]:
 
 def test_every_row_is_used() -> None:
     """
-    A row answers in a cell of some profile, under a rule of its own, for a parameter, or for a bug of the server.
+    A row answers in a cell of some profile, under a rule of its own, for a parameter, in place of another row, or for a
+    bug of the server.
     """
     in_cells = {name for loaded in LOADED.values() for cell in cells(loaded) for name in (cell.reply, cell.acts)}
     under_rules = {rule.reply for rule in BASE.rules.values()}
+    in_place = {row.acts for row in ROWS}
 
-    used = in_cells | under_rules | refusals(BASE.openapi) | {"internal"}
+    used = in_cells | under_rules | refusals(BASE.openapi) | in_place | {"internal"}
     assert used - {"", spec.UNSPECIFIED} == set(BASE.replies)
 
 
 @each_row
 def test_the_rule_of_a_row_exists(row: Reply) -> None:
     """
-    The rule that a reply of another shape breaks exists, is checked, and can be seen over HTTP.
+    The rule that a reply of another shape breaks exists, is checked, and can be seen on the first surface of the row.
     """
     rule = BASE.rules[row.rule]
 
     assert not rule.excluded
-    assert "http" in rule.surfaces
+    assert next(iter(row.surfaces)) in rule.surfaces
 
 
 @each_row
-def test_a_row_has_every_surface_or_http_alone(row: Reply) -> None:
+def test_a_row_has_every_surface_or_those_of_its_rule(row: Reply) -> None:
     """
     A row is there for HTTP, and for both gRPC surfaces or neither; or for just those of its rule.
     """
-    assert "http" in row.surfaces
     of_rule = set(spec.load().rules[row.rule].surfaces) & GRPC
     assert set(row.surfaces) & GRPC in (set(), GRPC, of_rule)
+    assert "http" in row.surfaces or set(row.surfaces) == of_rule
     assert row.source
 
 
-@each_row
+@each_row_of_http
 def test_the_http_column_fits_the_api_document(row: Reply) -> None:
     """
     Status, body and error code of a row are ones that the document of the HTTP surface has.
@@ -81,7 +86,7 @@ def test_the_http_column_fits_the_api_document(row: Reply) -> None:
     assert column.get("body", "Error") in BASE.openapi["components"]["schemas"]
 
 
-@each_row
+@each_row_of_http
 def test_the_outcome_is_that_of_the_status(row: Reply) -> None:
     """
     What is accepted answers 2xx and names a body; what is refused answers an error, and never names one.
@@ -96,7 +101,7 @@ def test_the_outcome_is_that_of_the_status(row: Reply) -> None:
         assert {row.surfaces[surface]["code"] for surface in GRPC} == {"OK"}
 
 
-@each_row
+@each_row_of_http
 def test_what_is_demanded_is_there(row: Reply) -> None:
     """
     A refusal that demands an error code has one, and one with a JSON body can be served.
@@ -106,6 +111,31 @@ def test_what_is_demanded_is_there(row: Reply) -> None:
 
     assert ("errorCode" in column) or ("errorCode" not in demands)
     assert ("errorCode" in column) <= ("message" in column)
+
+
+@each_row
+def test_the_grpc_columns_fit_the_outcome(row: Reply) -> None:
+    """
+    What is accepted is OK; what is refused has a message, or is OK without an instance where a client asked for one.
+    """
+    for surface in GRPC & set(row.surfaces):
+        column = row.surfaces[surface]
+        codes = column["code"] if isinstance(column["code"], list) else [column["code"]]
+        assert (codes == ["OK"]) is (row.outcome == "accepted") or column["empty"], row.name
+        assert ("OK" in codes and row.outcome == "refused") <= column.get("empty", False)
+        assert isinstance(column["code"], list) or codes == ["OK"] or column["message"]
+
+
+@each_row
+def test_where_a_row_leaves_a_choice_a_server_knows_what_to_send(row: Reply) -> None:
+    """
+    A row that stands in for another leaves no choice, has the same outcome and every surface of the other.
+    """
+    if row.acts:
+        sent = BASE.replies[row.acts]
+        assert (sent.outcome, sent.acts) == (row.outcome, "")
+        assert set(sent.surfaces) >= set(row.surfaces)
+        assert not any(isinstance(value, list) for one in sent.surfaces.values() for value in one.values())
 
 
 @pytest.mark.parametrize("profile", LOADED)

@@ -13,6 +13,7 @@ FOLDER = Path(spec.__file__).parent
 FILES = {
     "machine.yaml": "machine",
     "replies.yaml": "replies",
+    "grpc.yaml": "grpc",
     "workflows.yaml": "workflows",
     "walks.yaml": "walks",
     "divergences.yaml": "divergences",
@@ -131,6 +132,15 @@ BROKEN: list[tuple[str, tuple[str | int, ...], Any]] = [
     ("mutants.yaml", ("faults", 0, "rules"), ["START"]),
     ("mutants.yaml", ("faults", 0, "cell"), "RUNNING.pause"),
     ("mutants.yaml", ("fields", "get", "instanceID", "upside_down"), ["WF-GET-004"]),
+    ("grpc.yaml", ("surfaces", "http"), {}),
+    ("grpc.yaml", ("surfaces", "taskhub", "operations", "get", "method"), "get"),
+    ("grpc.yaml", ("surfaces", "taskhub", "operations", "get", "answers"), {}),
+    ("grpc.yaml", ("surfaces", "taskhub", "operations", "get", "fields", "payloads"), "a..b"),
+    ("grpc.yaml", ("surfaces", "taskhub", "operations", "start", "with_effect"), "later"),
+    ("grpc.yaml", ("surfaces", "taskhub", "operations", "purge", "refusals"), [{"field": "filter"}]),
+    ("grpc.yaml", ("surfaces", "taskhub", "every", "method"), "Get"),
+    ("grpc.yaml", ("others", "hub", "methods"), []),
+    ("replies.yaml", ("replies", "wait.absent"), {"outcome": "refused", "rule": "WF-ERR-022", "source": "s"}),
     ("equivalent_mutants.yaml", ("equivalent", 0, "reason"), "because"),
 ]
 

@@ -1,0 +1,3 @@
+"""
+The kit's own worker: the built-in executor, for any sidecar.
+"""

@@ -1,0 +1,9 @@
+"""
+`python -P -m reference_server.worker`.
+"""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())
