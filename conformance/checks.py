@@ -17,8 +17,8 @@ from . import load
 from .believe import Beliefs
 from .errors import BadFiles
 from .names import dynamic
-from .scenario import LOOKS
-from .wants import Answer, Check, Count, Document, Fields, Gone, Outcome, Planned, RowOf, Wants, row_of
+from .scenario import FAULT, LOOKS
+from .wants import Answer, Check, Count, Document, Fields, Gone, Outcome, Planned, RowOf, Wants, Wire, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 HTTP = "http"
 """The kind of surface that the OpenAPI document describes."""
+
+FAILED = "failed"
+"""What is expected of an operation that meets trouble: an error, whichever."""
 
 DOCUMENT_RULE, MESSAGE_RULE = spec.carrying("body"), spec.carrying("message")
 """The rules that an answer breaks which is not in the OpenAPI document, or not the message of its method."""
@@ -78,7 +81,7 @@ class _Planner:
             return Planned(step, tuple(self._request(step)))
         if step.verb == "call":
             return Planned(step, tuple(self._call(step)))
-        if step.verb == "restart":
+        if step.verb in ("restart", FAULT):
             return Planned(step, ())
         return Planned(step, tuple(self._operation(step)))
 
@@ -94,11 +97,15 @@ class _Planner:
             yield from self._absent(step, cell)
         elif expect == "cell":
             yield from self._cell(step, cell)
+        elif expect == FAILED:
+            yield from self._check(step, "outcome", step.rule, Outcome(accepted=False), ends=True)
         else:
             yield from self._accepted(step, cell)
-        yield from self._document(step)
+        if expect != FAILED:
+            yield from self._document(step)
         yield from self._further(step)
-        self._follow(step, cell, refused=bool(refused))
+        yield from self._wire(step)
+        self._follow(step, cell, refused=bool(refused) or expect == FAILED)
 
     def _follow(self, step: Step, cell: spec.Cell, *, refused: bool) -> None:
         looks = step.operation == "get"
@@ -202,6 +209,17 @@ class _Planner:
             yield from self._check(
                 step, "fields", rule, self._fields(step.operation, fields), suffix=f"checks.{number}"
             )
+
+    def _wire(self, step: Step) -> Iterator[Check]:
+        for number, (rule, expect) in enumerate(step.wire, 1):
+            wants = Wire(step.operation, self._endpoints(step.operation), expect)
+            yield from self._check(step, "wire", rule, wants, suffix=f"wire.{number}")
+
+    def _endpoints(self, operation: str) -> tuple[str, ...]:
+        if self._kind == HTTP:
+            return self._contract.endpoints(operation)
+        surface = spec.grpc()[self._kind]
+        return tuple(f"POST {surface.path(operation, version)}" for version in surface.versions)
 
     # -- raw requests and branches --
 

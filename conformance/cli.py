@@ -54,6 +54,7 @@ def cli() -> None:
 @click.option("--grpc", default="", metavar="HOST:PORT", help="Its gRPC port, for the surfaces grpc and taskhub.")
 @click.option("--target", default="", metavar="NAME|FILE", help="A target of the kit, or a target file.")
 @click.option("--worker", default="", metavar="NAME", help="A worker to bring along for the run: builtin.")
+@click.option("--control", is_flag=True, help="The server has its control: what clients send is checked too.")
 @selecting
 @click.option("-j", "jobs", type=click.IntRange(1, 256), default=None, metavar="N", help="Cases at a time.")
 @click.option("-x", "first", is_flag=True, help="Stop at the first failure.")
@@ -89,6 +90,7 @@ def run_command(**given: Any) -> None:
         update=given["update"],
         dry_run=given["dry_run"],
         worker=given["worker"],
+        control=given["control"],
     )
     raise SystemExit(session.run(asked))
 

@@ -16,6 +16,7 @@ import spec
 from . import checks, load
 from .errors import BadFiles, UsageError
 from .known import matches
+from .scenario import FAULT
 from .shape import meant
 
 if TYPE_CHECKING:
@@ -61,6 +62,14 @@ class Case:
     row: Row
     steps: tuple[Planned, ...]
     checks: tuple[Check, ...]
+
+    @property
+    def alone(self) -> bool:
+        """
+        Whether nothing else may be asked meanwhile: what is sent is looked at, or the server is in trouble.
+        """
+        steps = self.row.steps
+        return any(step.wire or step.verb == FAULT for step in steps)
 
     def as_event(self) -> dict[str, Any]:
         """

@@ -27,8 +27,10 @@ from .case import CLEANING, Facts, sweep
 from .connection import DEADLINE
 from .console import console
 from .contract import Contract
+from .control import controlled
 from .errors import BadFiles, CannotRun, KitError, UsageError
 from .identity import Allocator, Tokens, run_token
+from .lint import CONTROL
 from .plan import Plan, Selection, plan, surfaces
 from .preflight import PROBE, alive, holds, preflight
 from .provenance import kit_version, spec_sha256
@@ -82,6 +84,7 @@ class Options:
     dry_run: bool = False
     worker: str = ""
     deadline: float = DEADLINE
+    control: bool = False
 
 
 def run(options: Options) -> int:
@@ -200,6 +203,7 @@ class _Session:
         server.probe = lambda: all(alive(ask, one, self._tokens.next() + "-probe", scale) for one in first)
         server.restart = lambda: _restart(started, server.probe, scale)
         try:
+            server.control = controlled(started, self.contract, scale)
             for one in first:
                 name, capable = self._tokens.next() + "-preflight", started.capabilities
                 preflight(
@@ -208,6 +212,8 @@ class _Session:
             return run.execute(server, calls, self._facts(ask, first[0]))
         finally:
             wires.close()
+            if server.control is not None:
+                server.control.close()
 
     def _first_of_each_kind(self) -> list[str]:
         """
@@ -280,6 +286,8 @@ def reached(options: Options) -> tuple[Target, str]:
         changes |= {**addresses, "start": ()}
     if options.profile:
         changes["profile"] = options.profile
+    if options.control:
+        changes["capabilities"] = tuple(dict.fromkeys((*chosen.capabilities, CONTROL)))
     if options.component:
         changes["component"] = options.component
     token = options.token or (os.environ.get(chosen.api_token_env, "") if chosen.api_token_env else "")

@@ -102,7 +102,19 @@ class Count:
     rows: tuple[tuple[RowOf | None, RowOf | None], ...]
 
 
-Wants = Outcome | RowOf | Document | Fields | Gone | Answer | Count
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """
+    What a client sends in one step, each part by its matcher; `endpoints` are those that are documented for the
+    operation, as people read them.
+    """
+
+    operation: str
+    endpoints: tuple[str, ...]
+    expect: Mapping[str, Any]
+
+
+Wants = Outcome | RowOf | Document | Fields | Gone | Answer | Count | Wire
 
 
 @dataclass(frozen=True, slots=True)
