@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import build
+from . import build, manifest
 from .errors import UsageError
 from .shape import meant
 
@@ -66,7 +66,7 @@ def asked(given: str, role: str) -> Asked:
     """
     What a user means by an option. Raises UsageError where there is neither such a driver nor such a command.
     """
-    known = build.names(role)
+    known = manifest.names(role)
     found = _NAMED.fullmatch(given)
     if found and found[1] in known:
         if found[3] and not Path(found[3]).exists():
@@ -80,9 +80,9 @@ def launch(one: Asked, cache_dir: Path | None = None) -> Launch:
     The command of a driver, built first if it is one of the kit. Raises CannotRun where it cannot be built.
     """
     if one.argv:
-        return Launch(one.role, one.name, one.argv, _environment({}))
-    ready = build.built(one.name, one.version, one.path, cache_dir, one.role)
-    return Launch(one.role, one.name, tuple(ready.argv), _environment(ready.environment), ready.log)
+        return Launch(one.role, one.name, one.argv, _environment())
+    ready = build.built(one.name, one.version, one.path, role=one.role, cache_dir=cache_dir)
+    return Launch(one.role, one.name, ready.argv, ready.environment, ready.log)
 
 
 def _command(given: str, role: str, known: tuple[str, ...]) -> tuple[str, str, None, None, tuple[str, ...]]:
@@ -105,5 +105,5 @@ def _command(given: str, role: str, known: tuple[str, ...]) -> tuple[str, str, N
     return _UNFIT.sub("-", Path(script).stem).strip("-") or role, given, None, None, (program, *argv[1:])
 
 
-def _environment(more: Mapping[str, str]) -> dict[str, str]:
-    return {**{name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}, **more}
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
