@@ -26,6 +26,9 @@ READY = 60.0
 LIVES = 2
 """So often a driver is started in one run."""
 
+PATIENCE = 8
+"""So many requests without an answer in one run are taken for a driver that hangs."""
+
 
 class Driver:
     """
@@ -37,7 +40,7 @@ class Driver:
         self._launch, self._endpoint, self._scale = launch, dict(endpoint), scale
         self._lock = threading.Lock()
         self._process: Process | None = None
-        self._lives = 0
+        self._lives = self._silent = 0
         self.hello: Mapping[str, Any] = {}
         self.gone = ""
 
@@ -60,8 +63,15 @@ class Driver:
         One request and its answer. Raises BrokenError, LateError or WrongError.
         """
         process = self._alive()
-        answer = process.ask(op, words, seconds)
-        return checked(answer, op)
+        try:
+            return checked(process.ask(op, words, seconds), op)
+        except LateError as error:
+            with self._lock:
+                self._silent += 1
+                if self._silent >= PATIENCE and not self.gone:
+                    self.gone = f"{self.role} {self.name}: {self._silent} requests got no answer; the last: {error}"
+                    process.kill()
+            raise
 
     def stop(self) -> str:
         """
@@ -98,6 +108,8 @@ class Driver:
                 raise BrokenError(self.gone or "it is not running")
             if not process.broken:
                 return process
+            if self.gone:
+                raise BrokenError(self.gone)
             why = process.broken
             process.kill()
             self._process = None

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .case import Outcome, attempt
+from .checks import CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -268,10 +269,11 @@ class Run:
         """
         levels: dict[str, dict[str, int]] = {}
         kinds = {case.surface.kind for case in self.plan.cases}
+        clients = any(case.surface.client for case in self.plan.cases)
         for rule in self._spec.rules.values():
             if rule.excluded or (rule.profiles and self._spec.profile.name not in rule.profiles):
                 continue
-            if not kinds & {*rule.surfaces}:
+            if not kinds & {*rule.surfaces} or (rule.role == CLIENT and not clients):
                 continue
             found = self.tally.rules.get(rule.id)
             kept = "not_run" if not found else "passed" if all(one == "pass" for one in found) else "failed"
