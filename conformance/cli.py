@@ -19,7 +19,7 @@ import click
 import spec
 
 from .errors import KitError, UsageError
-from .options import options, reaching, selecting
+from .options import addressed, cached, options, reaching, selecting
 from .proofs import COMMANDS
 
 if TYPE_CHECKING:
@@ -112,6 +112,24 @@ def list_command(what: str, *, as_json: bool, **given: Any) -> None:
         raise UsageError(f"--profile {given['profile']}: there are {', '.join(spec.profiles())}{hint}")
     asked = listing.Asked(given["profile"] or spec.DEFAULT_PROFILE, given["scenarios"], given)
     listing.show(what, asked, as_json=as_json)
+
+
+@cli.command("doctor")
+@click.option("--client", default="", metavar="NAME|CMD", help="The client driver to examine.")
+@click.option("--worker", default="", metavar="NAME|CMD", help="The worker to examine.")
+@addressed
+@cached
+def doctor_command(client: str, worker: str, *, cache_dir: Path | None, **given: Any) -> None:
+    """
+    Prove a driver before its SDK is judged: hello, an unknown op, an echo, a clean stop.
+
+    Exit code 0: fit to be trusted. 1: a check failed. 2: wrong options. 3: could not run.
+    """
+    from . import doctor  # noqa: PLC0415 - rule 2
+
+    if bool(client) == bool(worker):
+        raise UsageError("doctor: one driver at a time is examined; --client NAME|CMD or --worker NAME|CMD names it")
+    raise SystemExit(doctor.doctor(client or worker, "client" if client else "worker", options(given), cache_dir))
 
 
 @cli.command("serve", context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)

@@ -288,6 +288,14 @@ def reached(options: Options) -> tuple[Target, str]:
     return replace(chosen, **changes), token
 
 
+def endpoint(started: Target, token: str) -> dict[str, str]:
+    """
+    Where a driver finds the sidecar, as its hello says it.
+    """
+    places = {"http": started.server, "grpc": started.grpc, "token": token}
+    return {name: place for name, place in places.items() if place}
+
+
 def wired(started: Target, options: Options, token: str) -> Wires:
     """
     The connections to a target that is running.

@@ -61,6 +61,7 @@ __all__ = [
     "carrying",
     "divergences",
     "document",
+    "drivers",
     "grpc",
     "load",
     "nearest",
@@ -149,6 +150,14 @@ def workflows() -> Mapping[str, Any]:
     The contract of the kit workflows.
     """
     return dict(document("workflows.yaml").data)
+
+
+@cache
+def drivers() -> Mapping[str, Any]:
+    """
+    What drivers of SDKs say to the kit, in words: error classes, fields, verbs, conversations.
+    """
+    return dict(document("drivers.yaml").data)
 
 
 @cache
