@@ -16,7 +16,7 @@ import spec
 from . import names
 from .client import message
 from .exchange import OK, Observation, Request, Said
-from .match import Text
+from .match import Moment, Text
 from .process import BrokenError, LateError, WrongError
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ ASK = "ASK"
 
 TEXTS = ("input", "output", "customStatus")
 """Words of the API whose value is the text of some JSON."""
+
+TIMES = ("createdAt", "lastUpdatedAt")
+"""Words of the API whose value is a time."""
 
 DEADLINE = 30.0
 """Seconds for one call, beyond what a wait is given."""
@@ -152,6 +155,9 @@ def _said(one: Client, asked: str | None, raw: bytes) -> Said:
         return Said(absent=True, text=text)
     fields = {_word(name): value for name, value in state.items() if value is not None}
     fields |= {word: Text(fields[word]) for word in TEXTS if word in fields}
+    fields |= {word: Moment(fields[word]) for word in TIMES if word in fields}
+    if "failure" in fields:
+        fields["failure"] = {key: value for key, value in fields["failure"].items() if value is not None}
     return Said(fields, problems=tuple(_wrong(one, asked, state)), text=text)
 
 

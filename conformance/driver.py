@@ -8,6 +8,7 @@ Rule 2: whatever goes wrong is said with the driver's name, its own last lines, 
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import spec
@@ -90,6 +91,18 @@ class Driver:
             ending = "it did not end, and was killed" if code is None else f"its exit code is {code}, not 0"
             why = f"it was told to stop: {ending}{process.told()}"
         return f"{self.role} {self.name}: {why}" if why else ""
+
+    def revived(self) -> str:
+        """
+        Start it again where it has broken off, once; how it broke off, empty where it has not.
+        """
+        process = self._process
+        if process is None or not process.broken or self.gone:
+            return ""
+        why = process.broken
+        with suppress(BrokenError):
+            self._alive()
+        return f"{self.role} {self.name} broke off: {why}"
 
     def leave(self) -> int | None:
         """

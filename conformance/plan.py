@@ -42,7 +42,7 @@ class Surface:
     name: str
     kind: str
     version: str
-    client: Client | None = None
+    client: Client | None = field(default=None, hash=False)
 
     @property
     def port(self) -> str:

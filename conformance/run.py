@@ -54,6 +54,7 @@ class Settings:
     target: str = ""
     version: str = ""
     narrowed: bool = False
+    peers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -125,9 +126,11 @@ class Run:
             self.tally.results[name] = ["unsupported"]
             self._case(name, 1, "unsupported", Outcome(cause=reason), None)
 
-    def execute(self, server: Server, calls: Mapping[str, Asks], facts: Facts) -> Event:
+    def execute(
+        self, server: Server, calls: Mapping[str, Asks], facts: Facts, flaw: Callable[[], str] = lambda: ""
+    ) -> Event:
         """
-        Execute the plan; the footer.
+        Execute the plan; the footer. `flaw`: why the run proves less than it seems, once it is over.
         """
         cases = list(self.plan.cases)
         if self._settings.seed:
@@ -150,7 +153,7 @@ class Run:
             for thread in threads:
                 if thread.ident is not None:
                     thread.join(max(0.0, until - time.monotonic()))
-        return self.finish(server.gone)
+        return self.finish(server.gone or flaw())
 
     def finish(self, reason: str = "") -> Event:
         """
@@ -198,7 +201,12 @@ class Run:
 
     def _judged(self, case: Case, number: int, outcome: Outcome) -> None:
         result, entry = self._expected.judge(
-            case.name, outcome.result, outcome.failing, target=self._settings.target, version=self._settings.version
+            case.name,
+            outcome.result,
+            outcome.failing,
+            target=self._settings.target,
+            version=self._settings.version,
+            peers=self._settings.peers,
         )
         if result == "unexpected_pass" and entry:
             outcome.cause = f"it passes, and is expected to fail: {entry.reason} ({entry.file}:{entry.line})"
@@ -236,6 +244,7 @@ class Run:
             failed,
             target=self._settings.target,
             version=self._settings.version,
+            peers=self._settings.peers,
             filtered=self._settings.narrowed or not complete,
         )
 
