@@ -21,7 +21,7 @@ from .launch import CLIENT, WORKER, asked, launch
 from .plan import Surface
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from .launch import Asked
@@ -39,6 +39,12 @@ class Crew:
     clients: Mapping[Surface, Driver] = field(default_factory=dict)
     worker: Driver | None = None
     flaws: list[str] = field(default_factory=list)
+
+    def flaw(self) -> str:
+        """
+        Why the run proves less than it seems, empty where it does not.
+        """
+        return "\n".join([*self.flaws, *filter(None, (one.unsaid() for one in self.clients.values()))])
 
     @property
     def surfaces(self) -> tuple[Surface, ...]:
@@ -106,10 +112,16 @@ def named(clients: Sequence[str], worker: str) -> tuple[Asked, ...]:
 
 @contextmanager
 def crewed(
-    wanted: Sequence[Asked], endpoint: Mapping[str, str], cache_dir: Path | None = None, scale: float = 1.0
+    wanted: Sequence[Asked],
+    endpoint: Mapping[str, str],
+    complain: Callable[[str], None],
+    cache_dir: Path | None = None,
+    scale: float = 1.0,
 ) -> Iterator[Crew]:
     """
-    The drivers that are wanted, for as long as the context lasts. Raises CannotRun where none of them starts.
+    The drivers that are wanted, for as long as the context lasts; `complain` is told what goes wrong with one of them.
+
+    Raises CannotRun where none of them starts.
     """
     if not wanted:
         yield Crew()
@@ -125,13 +137,16 @@ def crewed(
         if len(clients) + (worker is not None) == 0 or any(one.role == WORKER for one in wanted) > (worker is not None):
             raise DriverFailed("\n".join(flaws))
         crew = Crew(clients, worker, flaws)
+        for why in flaws:
+            complain(why)
         if worker:
             threading.Thread(target=_watch, args=(worker, crew.flaws, over), daemon=True).start()
         yield crew
     finally:
         over.set()
         with ThreadPoolExecutor(max(len(drivers), 1)) as pool:
-            list(pool.map(Driver.stop, drivers))
+            for why in filter(None, pool.map(Driver.stop, drivers)):
+                complain(why)
 
 
 def _started(one: Asked, endpoint: Mapping[str, str], cache_dir: Path | None, scale: float) -> Driver | CannotRun:

@@ -41,6 +41,7 @@ class Driver:
         self._launch, self._endpoint, self._scale = launch, dict(endpoint), scale
         self._lock = threading.Lock()
         self._process: Process | None = None
+        self._reported: Process | None = None
         self._lives = self._silent = 0
         self.hello: Mapping[str, Any] = {}
         self.gone = ""
@@ -66,6 +67,9 @@ class Driver:
         process = self._alive()
         try:
             return checked(process.ask(op, words, seconds), op)
+        except BrokenError:
+            self._reported = process
+            raise
         except LateError as error:
             with self._lock:
                 self._silent += 1
@@ -104,6 +108,15 @@ class Driver:
             self._alive()
         return f"{self.role} {self.name} broke off: {why}"
 
+    def unsaid(self) -> str:
+        """
+        How it has broken off without any call that was an error for it, empty where it has not.
+        """
+        process = self._process
+        if process is None or not process.broken or process is self._reported or self.gone:
+            return ""
+        return f"{self.role} {self.name} broke off after its last answer: {process.broken}"
+
     def leave(self) -> int | None:
         """
         Let its stdin end; its exit code, None where it had to be killed.
@@ -137,6 +150,8 @@ class Driver:
             if now != before:
                 self.gone = f"{self.role} {self.name} broke off, and says another hello than before"
                 raise BrokenError(self.gone)
+            if process is not self._reported:
+                raise BrokenError(f"since its last answer it has broken off: {why}")
             assert self._process is not None  # noqa: S101 - it has just been started
             return self._process
 

@@ -180,7 +180,7 @@ def plan(  # noqa: PLR0913 - what a plan is made of
     every = surfaces(contract)
     there = tuple(one for one in every if one.port in ports)
     known = tuple(clients) or there
-    chosen = _chosen((*clients, *every), known, selection)
+    chosen = _chosen((*clients, *every), known, selection, clients=bool(clients))
     _known(selection, held, scenarios)
     draft = _Draft()
     wrong: list[str] = []
@@ -281,14 +281,16 @@ def shard(name: str, count: int) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % count + 1
 
 
-def _chosen(every: Sequence[Surface], known: Sequence[Surface], selection: Selection) -> tuple[Surface, ...]:
+def _chosen(
+    every: Sequence[Surface], known: Sequence[Surface], selection: Selection, *, clients: bool
+) -> tuple[Surface, ...]:
     for glob in selection.surfaces:
         if not any(_means(glob, one) for one in every):
             names = [one.name for one in every]
             raise UsageError(f"--surface {glob}: no such surface; there are {', '.join(names)}{meant(glob, names)}")
         if not any(_means(glob, one) for one in known):
-            if any(one.client for one in known):
-                names = [one.name for one in known]
+            if clients:
+                names = list(dict.fromkeys(one.name for one in known))
                 raise UsageError(f"--surface {glob}: with --client the surfaces are the clients: {', '.join(names)}")
             option = next(
                 "--server URL" if one.port == HTTP else "--grpc HOST:PORT" for one in every if _means(glob, one)

@@ -211,7 +211,9 @@ class _Session:
         with (
             target.running(self.target) as started,
             worker.working(builtin, started, self._token, self.options.ca),
-            crewed(self.drivers, endpoint(started, self._token), self.options.cache_dir, self.options.scale) as crew,
+            crewed(
+                self.drivers, endpoint(started, self._token), self._complain, self.options.cache_dir, self.options.scale
+            ) as crew,
         ):
             self.peers = crew.peers
             if crew.surfaces and self.draw:
@@ -234,10 +236,13 @@ class _Session:
                 return self._against(started, crew, emit)
         except KitError as error:
             reason = could_not(error)
-            click.echo("\n".join(map(clean, self.redactor.text(f"error: {error}").split("\n"))), err=True)
+            self._complain(str(error))
         except KeyboardInterrupt:
             reason = "interrupted"
         return (self.run or self._begin(emit, self.target)).finish(reason)
+
+    def _complain(self, why: str) -> None:
+        click.echo("\n".join(map(clean, self.redactor.text(f"error: {why}").split("\n"))), err=True)
 
     def _against(self, started: Target, crew: Crew, emit: Emitter) -> Mapping[str, Any]:
         wires = wired(started, self.options, self._token, crew.connections(self.options.scale))
@@ -259,7 +264,7 @@ class _Session:
                     ask, one, self.held.machine, capable, name, scale, starts=one is first[0] or not holds(capable)
                 )
             facts = replace(self._facts(ask, first[0]), cleans=self._cleans(crew, own, first[0]))
-            return run.execute(server, calls, facts, lambda: "; ".join(crew.flaws))
+            return run.execute(server, calls, facts, crew.flaw)
         finally:
             wires.close()
 
