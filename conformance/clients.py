@@ -18,6 +18,7 @@ from .client import message
 from .exchange import OK, Observation, Request, Said
 from .match import Moment, Text
 from .process import BrokenError, LateError, WrongError
+from .report.text import ASK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from .client import Client
     from .driver import Driver
     from .wants import Planned
-
-ASK = "ASK"
-"""The method of a request to a driver."""
 
 TEXTS = ("input", "output", "customStatus")
 """Words of the API whose value is the text of some JSON."""
