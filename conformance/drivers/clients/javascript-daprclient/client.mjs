@@ -12,7 +12,19 @@ for (const level of ["log", "info", "warn", "debug"]) console[level] = console.e
 
 const PROTOCOL = 1;
 // The SDK's error is JSON in a text, whose status tells.
-const CLASSES = { 400: "invalid", 404: "not_found", 409: "conflict", 503: "unavailable" };
+const CLASSES = {
+  400: "invalid",
+  401: "unavailable",
+  403: "unavailable",
+  404: "not_found",
+  408: "timeout",
+  409: "conflict",
+  413: "invalid",
+  503: "unavailable",
+  504: "timeout",
+};
+// The SDK hands out the sidecar's word, whatever its type says ("Running").
+const STATUSES = ["PENDING", "RUNNING", "SUSPENDED", "COMPLETED", "FAILED", "TERMINATED"];
 const FAILURE = {
   type: "dapr.workflow.failure.error_type",
   message: "dapr.workflow.failure.error_message",
@@ -65,13 +77,11 @@ let sdk;
 async function hello({ endpoint }) {
   const require = createRequire(import.meta.url);
   const { DaprClient } = require("@dapr/dapr");
-  const { WorkflowRuntimeStatus } = require("@dapr/dapr/types/workflow/WorkflowRuntimeStatus.type.js");
   const { protocol, hostname, port } = new URL(endpoint.http);
   const host = protocol === "https:" ? `https://${hostname}` : hostname;
   const client = new DaprClient({ daprHost: host, daprPort: port, daprApiToken: endpoint.token });
   await client.start();
   sdk = client.workflow;
-  const statuses = Object.values(WorkflowRuntimeStatus).filter((name) => name !== "Unknown");
   return {
     protocol: PROTOCOL,
     role: "client",
@@ -79,8 +89,8 @@ async function hello({ endpoint }) {
     surface: "http",
     verbs: Object.keys(OPERATIONS).filter((name) => sdk[OPERATIONS[name].needs]),
     fields: ["workflow", "created_at", "updated_at", "input", "output", "custom_status", "failure"],
-    errors: Object.values(CLASSES),
-    statuses: Object.fromEntries(statuses.map((name) => [name.toUpperCase(), name])),
+    errors: [...new Set(Object.values(CLASSES))],
+    statuses: Object.fromEntries(STATUSES.map((name) => [name, name])),
     options: ["raw"],
   };
 }
@@ -133,7 +143,10 @@ async function answered(op, given) {
 // One line, in ASCII; `then` is called when it is out.
 function say(id, answer, then) {
   const text = JSON.stringify({ id, ...answer });
-  write(`${text.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`, then);
+  write(
+    `${text.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`,
+    then,
+  );
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -12,7 +12,17 @@ for (const level of ["log", "info", "warn", "debug"]) console[level] = console.e
 
 const PROTOCOL = 1;
 // The SDK passes gRPC's error on, whose code tells.
-const CLASSES = { 3: "invalid", 4: "timeout", 5: "not_found", 6: "conflict", 14: "unavailable" };
+const CLASSES = {
+  3: "invalid",
+  4: "timeout",
+  5: "not_found",
+  6: "conflict",
+  7: "unavailable",
+  8: "invalid",
+  9: "conflict",
+  14: "unavailable",
+  16: "unavailable",
+};
 // What each operation takes, and what it calls.
 const OPERATIONS = {
   start: {
@@ -81,7 +91,7 @@ function hello({ endpoint }) {
     surface: "taskhub",
     verbs: Object.keys(OPERATIONS).filter((name) => sdk[OPERATIONS[name].needs]),
     fields: ["workflow", "created_at", "updated_at", "input", "output", "custom_status", "failure"],
-    errors: Object.values(CLASSES),
+    errors: [...new Set(Object.values(CLASSES))],
     statuses: Object.fromEntries(names.map((name) => [name, name])),
     options: ["delay", "output"],
   };
@@ -134,7 +144,10 @@ async function answered(op, given) {
 // One line, in ASCII; `then` is called when it is out.
 function say(id, answer, then) {
   const text = JSON.stringify({ id, ...answer });
-  write(`${text.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`, then);
+  write(
+    `${text.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`,
+    then,
+  );
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

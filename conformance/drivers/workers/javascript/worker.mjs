@@ -91,7 +91,10 @@ function failed(error, kind) {
 // One line, in ASCII; `then` is called when it is out.
 function say(id, answer, then) {
   const text = JSON.stringify({ id, ...answer });
-  write(`${text.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`, then);
+  write(
+    `${text.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)}\n`,
+    then,
+  );
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
