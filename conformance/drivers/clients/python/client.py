@@ -1,13 +1,8 @@
 """
 A client driver: DaprWorkflowClient of Dapr's Python SDK, which speaks the Durable Task protocol over gRPC.
 
-<<<<<<< .merge_file_FikukN
 Lines of JSON on stdin ask, lines of JSON on stdout answer, in any order; logs go to stderr. The protocol stands in
 spec/DRIVERS.md. Whatever the SDK does is reported as it is.
-=======
-Lines of JSON on stdin ask, lines of JSON on stdout answer, in any order; logs go to stderr. spec/DRIVERS.md describes the
-protocol. Whatever the SDK does is reported as it is.
->>>>>>> .merge_file_uOX573
 """
 
 import inspect
@@ -24,17 +19,12 @@ ABREAST = 256  # requests that are served at the same time
 CLASSES = {
     "NOT_FOUND": "not_found",
     "ALREADY_EXISTS": "conflict",
-<<<<<<< .merge_file_FikukN
     "FAILED_PRECONDITION": "conflict",
     "INVALID_ARGUMENT": "invalid",
     "RESOURCE_EXHAUSTED": "invalid",
     "UNAVAILABLE": "unavailable",
     "UNAUTHENTICATED": "unavailable",
     "PERMISSION_DENIED": "unavailable",
-=======
-    "INVALID_ARGUMENT": "invalid",
-    "UNAVAILABLE": "unavailable",
->>>>>>> .merge_file_uOX573
     "DEADLINE_EXCEEDED": "timeout",
 }  # the SDK passes gRPC's error on, whose code tells
 NEEDED = {
@@ -71,11 +61,7 @@ class Client:
             "surface": "taskhub",
             "verbs": [verb for verb, needed in NEEDED.items() if hasattr(self._sdk, needed)],
             "fields": ["workflow", "created_at", "updated_at", "input", "output", "custom_status", "failure"],
-<<<<<<< .merge_file_FikukN
             "errors": sorted(set(CLASSES.values())),
-=======
-            "errors": [*CLASSES.values()],
->>>>>>> .merge_file_uOX573
             "statuses": {name: name for name in self._statuses},
             "options": ["delay", "output", "recursive"],
         }
