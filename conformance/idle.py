@@ -72,7 +72,8 @@ class _Idle:
         if self._kind in classes:
             return Answer(None, {"class": classes[self._kind], "type": "", "message": ""})
         least: dict[str, Any] = {}
-        if self._kind == "nothing":
-            least = {"start": {"instance": "made-up"}}.get(op, {})
-            least |= {"state": None} if op in ("get", "wait_start", "wait_completion") else {}
+        if self._kind == "nothing" and op == "start":
+            least["instance"] = "made-up"
+        if self._kind == "nothing" and op in ("get", "wait_start", "wait_completion"):
+            least["state"] = None
         return checked(Answer(least, None, json.dumps({"id": 1, "ok": least})), op)
