@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import spec
-
 from .case import Outcome, attempt
+from .checks import CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    import spec
 
     from .calls import Asks
     from .case import Facts
@@ -55,6 +56,7 @@ class Settings:
     target: str = ""
     version: str = ""
     narrowed: bool = False
+    peers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -127,9 +129,11 @@ class Run:
             self.tally.results[name] = ["unsupported"]
             self._case(name, 1, "unsupported", Outcome(cause=reason), None)
 
-    def execute(self, server: Server, calls: Mapping[str, Asks], facts: Facts) -> Event:
+    def execute(
+        self, server: Server, calls: Mapping[str, Asks], facts: Facts, flaw: Callable[[], str] = lambda: ""
+    ) -> Event:
         """
-        Execute the plan; the footer.
+        Execute the plan; the footer. `flaw`: why the run proves less than it seems, once it is over.
         """
         cases = list(self.plan.cases)
         if self._settings.seed:
@@ -140,7 +144,7 @@ class Run:
         for queue, jobs in ((self._queue, self._settings.jobs), (self._alone, 1)):
             if not self._interrupted:
                 self._together(min(jobs, len(queue)), queue, (server, calls, facts))
-        return self.finish(server.gone)
+        return self.finish(server.gone or flaw())
 
     def _together(self, jobs: int, queue: deque[tuple[Case, int]], shared: Shared) -> None:
         """
@@ -208,7 +212,12 @@ class Run:
 
     def _judged(self, case: Case, number: int, outcome: Outcome) -> None:
         result, entry = self._expected.judge(
-            case.name, outcome.result, outcome.failing, target=self._settings.target, version=self._settings.version
+            case.name,
+            outcome.result,
+            outcome.failing,
+            target=self._settings.target,
+            version=self._settings.version,
+            peers=self._settings.peers,
         )
         if result == "unexpected_pass" and entry:
             outcome.cause = f"it passes, and is expected to fail: {entry.reason} ({entry.file}:{entry.line})"
@@ -247,6 +256,7 @@ class Run:
             failed,
             target=self._settings.target,
             version=self._settings.version,
+            peers=self._settings.peers,
             filtered=self._settings.narrowed or not complete,
         )
 
@@ -276,16 +286,17 @@ class Run:
 
     def _rules(self) -> dict[str, dict[str, int]]:
         """
-        Every rule that holds here, by level: kept, broken, or not looked at; those of clients and of workers only where
-        they were looked at.
+        Every rule that holds here, by level: kept, broken, or not looked at; those of clients only where one is under
+        test, or they were looked at.
         """
         levels: dict[str, dict[str, int]] = {}
         kinds = {case.surface.kind for case in self.plan.cases}
+        clients = any(case.surface.client for case in self.plan.cases)
         for rule in self._spec.rules.values():
             if rule.excluded or (rule.profiles and self._spec.profile.name not in rule.profiles):
                 continue
             found = self.tally.rules.get(rule.id)
-            if not kinds & {*rule.surfaces} or (rule.role != spec.SERVER and not found):
+            if not kinds & {*rule.surfaces} or (rule.role == CLIENT and not clients and not found):
                 continue
             kept = "not_run" if not found else "passed" if all(one == "pass" for one in found) else "failed"
             counts = levels.setdefault(rule.level, {"passed": 0, "failed": 0, "not_run": 0})

@@ -24,7 +24,10 @@ LOOKS = ("eventually", "stays")
 FAULT = "fault"
 """The verb that makes trouble on the server."""
 
-OTHERS = ("request", "call", "parallel", *LOOKS, "restart", FAULT)
+SERVERS = ("restart", FAULT)
+"""The verbs that change the server, and ask it nothing."""
+
+OTHERS = ("request", "call", "parallel", *LOOKS, *SERVERS)
 """The verbs that are no operation of the API."""
 
 RAW = ("request", "call")
