@@ -35,6 +35,11 @@ _NESTED = 2
 """So deep in JSON within JSON a secret is found."""
 
 
+SENSITIVE = ("auth", "token", "key", "secret", "cookie", "password")
+LONG_ENOUGH = 8
+"""From this length on, the value of a header the user gives is kept out of the record, whatever its name."""
+
+
 class RecordError(Exception):
     """
     A file is no record of a run; its text is `file:line: what is wrong`.
@@ -82,6 +87,17 @@ class Record:
             if self._file is not None:
                 self._file.write(line)
                 self._file.flush()
+
+
+def hidden(headers: Mapping[str, str]) -> list[str]:
+    """
+    The values of headers that no record may hold.
+    """
+    return [
+        value
+        for name, value in headers.items()
+        if len(value) >= LONG_ENOUGH or any(word in name.lower() for word in SENSITIVE)
+    ]
 
 
 class Redactor:

@@ -38,7 +38,7 @@ from .launch import CLIENT, WORKER
 from .lint import CONTROL
 from .plan import Plan, Selection, Surface, plan, surfaces
 from .preflight import PROBE, alive, holds, preflight
-from .record import Record, Redactor, stream
+from .record import Record, Redactor, hidden, stream
 from .report import junit
 from .report.text import clean
 from .run import Emitter, Run, Settings, could_not
@@ -57,9 +57,6 @@ if TYPE_CHECKING:
     from .target import Target
 
 TOKEN_HEADER = "dapr-api-token"  # noqa: S105 - the name of a header
-SENSITIVE = ("auth", "token", "key", "secret", "cookie", "password")
-LONG_ENOUGH = 8
-"""From this length on, the value of a header the user gives is kept out of the record, whatever its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,17 +366,6 @@ def wired(started: Target, options: Options, token: str, clients: Mapping[str, C
     headers = {**started.headers, **options.headers, **({TOKEN_HEADER: token} if token else {})}
     deadline = options.deadline * options.scale
     return Wires(started.server, started.grpc, headers=headers, ca=options.ca, deadline=deadline, clients=clients)
-
-
-def hidden(headers: Mapping[str, str]) -> list[str]:
-    """
-    The values of headers that no record may hold.
-    """
-    return [
-        value
-        for name, value in headers.items()
-        if len(value) >= LONG_ENOUGH or any(word in name.lower() for word in SENSITIVE)
-    ]
 
 
 def asking(server: Server, calls: Asks) -> Callable[..., Observation]:
