@@ -110,6 +110,16 @@ def client(name: str, hello: Mapping[str, Any]) -> Client:
     return Client(name, hello["surface"], statuses=hello["statuses"], sdk=hello["sdk"], **sets)
 
 
+def anyone(name: str, kind: str) -> Client:
+    """
+    A client that claims everything there is, on a kind of surface.
+    """
+    hello = spec.schema("driver")["$defs"]["ok.hello.client"]["properties"]
+    every = {key: hello[key]["items"]["enum"] for key in ("verbs", "fields", "errors", "options")}
+    statuses = {status: status for status in _statuses()}
+    return client(name, {**every, "surface": kind, "statuses": statuses, "sdk": {}})
+
+
 def message(one: Client, step: Step, call: Mapping[str, Any], instance: str | None) -> tuple[str, dict[str, Any]]:
     """
     What a driver is asked for a step; `call` holds the arguments of its verb, every name put in.
