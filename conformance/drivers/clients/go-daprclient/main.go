@@ -149,7 +149,7 @@ func hello() object {
 	return object{
 		"protocol": 1,
 		"role":     "client",
-		"sdk":      object{"name": sdk, "version": strings.TrimPrefix(build.Deps[at].Version, "v"), "language": "go"},
+		"sdk":      object{"name": "go-sdk", "version": strings.TrimPrefix(build.Deps[at].Version, "v"), "language": "go"},
 		"surface":  "dapr_grpc",
 		"verbs":    slices.Sorted(maps.Keys(operations)),
 		"fields":   []string{"workflow", "created_at", "updated_at", "input", "output", "custom_status", "failure"},
