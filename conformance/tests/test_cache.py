@@ -40,9 +40,8 @@ def test_one_at_a_time_works_in_a_place(tmp_path: Path) -> None:
     The place is locked while somebody is in, and free afterwards.
     """
     fcntl = pytest.importorskip("fcntl", reason="Windows locks otherwise")
-    with cache.alone(tmp_path / "place"), (tmp_path / "place.lock").open() as lock:
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with cache.alone(tmp_path / "place"), (tmp_path / "place.lock").open() as lock, pytest.raises(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with (tmp_path / "place.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
