@@ -8,6 +8,7 @@ Rule 2: whatever goes wrong is said with the driver's name, its own last lines, 
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import spec
@@ -26,6 +27,9 @@ READY = 60.0
 LIVES = 2
 """So often a driver is started in one run."""
 
+PATIENCE = 8
+"""So many requests without an answer in one run are taken for a driver that hangs."""
+
 
 class Driver:
     """
@@ -37,7 +41,8 @@ class Driver:
         self._launch, self._endpoint, self._scale = launch, dict(endpoint), scale
         self._lock = threading.Lock()
         self._process: Process | None = None
-        self._lives = 0
+        self._reported: Process | None = None
+        self._lives = self._silent = 0
         self.hello: Mapping[str, Any] = {}
         self.gone = ""
 
@@ -60,8 +65,18 @@ class Driver:
         One request and its answer. Raises BrokenError, LateError or WrongError.
         """
         process = self._alive()
-        answer = process.ask(op, words, seconds)
-        return checked(answer, op)
+        try:
+            return checked(process.ask(op, words, seconds), op)
+        except BrokenError:
+            self._reported = process
+            raise
+        except LateError as error:
+            with self._lock:
+                self._silent += 1
+                if self._silent >= PATIENCE and not self.gone:
+                    self.gone = f"{self.role} {self.name}: {self._silent} requests got no answer; the last: {error}"
+                    process.kill()
+            raise
 
     def stop(self) -> str:
         """
@@ -81,6 +96,27 @@ class Driver:
             why = f"it was told to stop: {ending}{process.told()}"
         return f"{self.role} {self.name}: {why}" if why else ""
 
+    def revived(self) -> str:
+        """
+        Start it again where it has broken off, once; how it broke off, empty where it has not.
+        """
+        process = self._process
+        if process is None or not process.broken or self.gone:
+            return ""
+        why = process.broken
+        with suppress(BrokenError):
+            self._alive()
+        return f"{self.role} {self.name} broke off: {why}"
+
+    def unsaid(self) -> str:
+        """
+        How it has broken off without any call that was an error for it, empty where it has not.
+        """
+        process = self._process
+        if process is None or not process.broken or process is self._reported or self.gone:
+            return ""
+        return f"{self.role} {self.name} broke off after its last answer: {process.broken}"
+
     def leave(self) -> int | None:
         """
         Let its stdin end; its exit code, None where it had to be killed.
@@ -98,6 +134,8 @@ class Driver:
                 raise BrokenError(self.gone or "it is not running")
             if not process.broken:
                 return process
+            if self.gone:
+                raise BrokenError(self.gone)
             why = process.broken
             process.kill()
             self._process = None
@@ -112,6 +150,8 @@ class Driver:
             if now != before:
                 self.gone = f"{self.role} {self.name} broke off, and says another hello than before"
                 raise BrokenError(self.gone)
+            if process is not self._reported:
+                raise BrokenError(f"since its last answer it has broken off: {why}")
             assert self._process is not None  # noqa: S101 - it has just been started
             return self._process
 

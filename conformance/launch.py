@@ -66,7 +66,7 @@ def asked(given: str, role: str) -> Asked:
     """
     What a user means by an option. Raises UsageError where there is neither such a driver nor such a command.
     """
-    known = manifest.names(role)
+    known = (*(("builtin",) if role == WORKER else ()), *manifest.names(role))
     found = _NAMED.fullmatch(given)
     if found and found[1] in known:
         if found[3] and not Path(found[3]).exists():

@@ -263,7 +263,7 @@ def _cell(state: str, event: str, fields: Mapping[str, Any]) -> Cell:
 
 def _reply(name: str, row: Mapping[str, Any]) -> Reply:
     surfaces = {column: row[column] for column in SURFACES if column in row}
-    return Reply(name, row["outcome"], row["rule"], row["source"], surfaces, row.get("acts", ""))
+    return Reply(name, row["outcome"], row["rule"], row["source"], surfaces, row.get("acts", ""), row.get("means", ""))
 
 
 @cache
@@ -286,5 +286,6 @@ def _rules() -> Mapping[str, Rule]:
                 reply=fields.get("reply", ""),
                 carries=fields.get("carries", ""),
                 excluded=fields.get("excluded", ""),
+                role=fields.get("role", ""),
             )
     return rules

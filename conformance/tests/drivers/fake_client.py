@@ -31,6 +31,7 @@ HELLO: dict[str, Any] = {
 }
 CLASSES = {400: "invalid", 404: "not_found", 409: "conflict"}
 DONE: dict[str, Any] = {}
+HELLO.update(json.loads(os.environ.get("FAKE_HELLO", "{}")))
 
 
 class SidecarError(Exception):
