@@ -21,7 +21,7 @@ from .steps import Steps
 from .talk import StoppedError, Talk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .calls import Asks
     from .exchange import Observation, Request
@@ -62,13 +62,14 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """
-    What all cases of a run share besides the server.
+    What all cases of a run share besides the server. `cleans`: who cleans up on a surface, where that is another.
     """
 
     allocator: Allocator
     token: Callable[[], str]
     ended: frozenset[str]
     keep: bool = False
+    cleans: Mapping[str, Asks] = field(default_factory=dict)
 
 
 def attempt(case: Case, number: int, server: Server, calls: Asks, facts: Facts) -> Outcome:
@@ -184,7 +185,7 @@ def _clean(steps: Steps, talk: Talk, facts: Facts) -> None:
         identity = steps.known.get(name)
         if server.gone or not isinstance(identity, str):
             continue
-        sweep(ask, talk.calls, identity, facts.ended, CLEANING * server.scale)
+        sweep(ask, facts.cleans.get(talk.calls.url, talk.calls), identity, facts.ended, CLEANING * server.scale)
 
 
 def sweep(

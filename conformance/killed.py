@@ -37,11 +37,11 @@ class Row:
 
 def rows(matrix: Matrix) -> list[Row]:
     """
-    A row for every rule that is not excluded.
+    A row for every rule of servers that is not excluded.
     """
     found = []
     for rule in spec.load().rules.values():
-        if rule.excluded:
+        if rule.excluded or rule.role:
             continue
         own = [one for one in matrix.counted() if rule.id in one.mutant.rules]
         counts = [sum(one.verdict == verdict for one in own) for verdict in (KILLED, OTHERWISE, SURVIVED)]

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .case import Outcome, attempt
+from .checks import CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,6 +54,7 @@ class Settings:
     target: str = ""
     version: str = ""
     narrowed: bool = False
+    peers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -124,9 +126,11 @@ class Run:
             self.tally.results[name] = ["unsupported"]
             self._case(name, 1, "unsupported", Outcome(cause=reason), None)
 
-    def execute(self, server: Server, calls: Mapping[str, Asks], facts: Facts) -> Event:
+    def execute(
+        self, server: Server, calls: Mapping[str, Asks], facts: Facts, flaw: Callable[[], str] = lambda: ""
+    ) -> Event:
         """
-        Execute the plan; the footer.
+        Execute the plan; the footer. `flaw`: why the run proves less than it seems, once it is over.
         """
         cases = list(self.plan.cases)
         if self._settings.seed:
@@ -149,7 +153,7 @@ class Run:
             for thread in threads:
                 if thread.ident is not None:
                     thread.join(max(0.0, until - time.monotonic()))
-        return self.finish(server.gone)
+        return self.finish(server.gone or flaw())
 
     def finish(self, reason: str = "") -> Event:
         """
@@ -197,7 +201,12 @@ class Run:
 
     def _judged(self, case: Case, number: int, outcome: Outcome) -> None:
         result, entry = self._expected.judge(
-            case.name, outcome.result, outcome.failing, target=self._settings.target, version=self._settings.version
+            case.name,
+            outcome.result,
+            outcome.failing,
+            target=self._settings.target,
+            version=self._settings.version,
+            peers=self._settings.peers,
         )
         if result == "unexpected_pass" and entry:
             outcome.cause = f"it passes, and is expected to fail: {entry.reason} ({entry.file}:{entry.line})"
@@ -235,6 +244,7 @@ class Run:
             failed,
             target=self._settings.target,
             version=self._settings.version,
+            peers=self._settings.peers,
             filtered=self._settings.narrowed or not complete,
         )
 
@@ -268,10 +278,11 @@ class Run:
         """
         levels: dict[str, dict[str, int]] = {}
         kinds = {case.surface.kind for case in self.plan.cases}
+        clients = any(case.surface.client for case in self.plan.cases)
         for rule in self._spec.rules.values():
             if rule.excluded or (rule.profiles and self._spec.profile.name not in rule.profiles):
                 continue
-            if not kinds & {*rule.surfaces}:
+            if not kinds & {*rule.surfaces} or (rule.role == CLIENT and not clients):
                 continue
             found = self.tally.rules.get(rule.id)
             kept = "not_run" if not found else "passed" if all(one == "pass" for one in found) else "failed"

@@ -109,6 +109,8 @@ class Talk:
         event = self.event(saw, step)
         number = int(event["n"])
         self.server.emit(event)
+        if saw.trouble == "driver":
+            return saw, number
         if saw.status is None and not self.server.stop.is_set():
             try:
                 self.server.silence(saw)

@@ -138,7 +138,8 @@ class Reply:
     """
     One row of replies.yaml. `surfaces` maps a surface to its column, as written in the file.
 
-    `acts` is the row that a server sends where this one leaves a choice.
+    `acts` is the row that a server sends where this one leaves a choice; `means` the class of drivers.yaml that a
+    refusal says, empty where it says none.
     """
 
     name: str
@@ -147,6 +148,7 @@ class Reply:
     source: str
     surfaces: Mapping[str, Mapping[str, Any]]
     acts: str = ""
+    means: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class Rule:
     that the kit makes by itself, with no scenario that names the rule, empty for most.
 
     `excluded` is the reason why nothing can observe it, empty for a rule that is checked.
-    `profiles` is empty for a rule that holds in every profile.
+    `profiles` is empty for a rule that holds in every profile. `role` is empty for a rule that servers keep.
     """
 
     id: str
@@ -169,6 +171,7 @@ class Rule:
     reply: str
     carries: str
     excluded: str
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def demanded(profile: str) -> set[tuple[str, str]]:
         (kind, rule.id)
         for rule in rules
         for kind in rule.surfaces
-        if not rule.excluded and (not rule.profiles or profile in rule.profiles)
+        if not rule.excluded and not rule.role and (not rule.profiles or profile in rule.profiles)
     }
 
 

@@ -1,8 +1,8 @@
 """
 A client driver: DaprWorkflowClient of Dapr's Python SDK, which speaks the Durable Task protocol over gRPC.
 
-Lines of JSON on stdin ask, lines of JSON on stdout answer, in any order; logs go to stderr. spec/DRIVERS.md describes the
-protocol. Whatever the SDK does is reported as it is.
+Lines of JSON on stdin ask, lines of JSON on stdout answer, in any order; logs go to stderr. The protocol stands in
+spec/DRIVERS.md. Whatever the SDK does is reported as it is.
 """
 
 import inspect
@@ -19,8 +19,12 @@ ABREAST = 256  # requests that are served at the same time
 CLASSES = {
     "NOT_FOUND": "not_found",
     "ALREADY_EXISTS": "conflict",
+    "FAILED_PRECONDITION": "conflict",
     "INVALID_ARGUMENT": "invalid",
+    "RESOURCE_EXHAUSTED": "invalid",
     "UNAVAILABLE": "unavailable",
+    "UNAUTHENTICATED": "unavailable",
+    "PERMISSION_DENIED": "unavailable",
     "DEADLINE_EXCEEDED": "timeout",
 }  # the SDK passes gRPC's error on, whose code tells
 NEEDED = {
@@ -57,7 +61,7 @@ class Client:
             "surface": "taskhub",
             "verbs": [verb for verb, needed in NEEDED.items() if hasattr(self._sdk, needed)],
             "fields": ["workflow", "created_at", "updated_at", "input", "output", "custom_status", "failure"],
-            "errors": [*CLASSES.values()],
+            "errors": sorted(set(CLASSES.values())),
             "statuses": {name: name for name in self._statuses},
             "options": ["delay", "output", "recursive"],
         }
