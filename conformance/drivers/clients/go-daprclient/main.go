@@ -27,7 +27,7 @@ const sdk = "github.com/dapr/go-sdk"
 
 // statuses are the words of the API, which the SDK hands on as they come.
 var statuses = []string{
-	"PENDING", "RUNNING", "SUSPENDED", "STALLED", "COMPLETED", "FAILED", "TERMINATED", "CANCELED", "CONTINUED_AS_NEW",
+	"PENDING", "RUNNING", "SUSPENDED", "COMPLETED", "FAILED", "TERMINATED", "CANCELED", "CONTINUED_AS_NEW", "UNKNOWN",
 }
 
 type request struct {
@@ -149,7 +149,7 @@ func hello() object {
 	return object{
 		"protocol": 1,
 		"role":     "client",
-		"sdk":      object{"name": "go-sdk", "version": strings.TrimPrefix(build.Deps[at].Version, "v"), "language": "go"},
+		"sdk":      object{"name": sdk, "version": strings.TrimPrefix(build.Deps[at].Version, "v"), "language": "go"},
 		"surface":  "dapr_grpc",
 		"verbs":    slices.Sorted(maps.Keys(operations)),
 		"fields":   []string{"workflow", "created_at", "updated_at", "input", "output", "custom_status", "failure"},

@@ -29,6 +29,8 @@ import java.util.TreeSet;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeoutException;
+import java.util.logging.Level;
+import java.util.logging.LogManager;
 
 /**
  * A client driver: DaprWorkflowClient of Dapr's Java SDK, which speaks the Durable Task protocol
@@ -38,6 +40,8 @@ import java.util.concurrent.TimeoutException;
  * spec/DRIVERS.md describes the protocol. Whatever the SDK does is reported as it is.
  */
 public final class Client {
+  private static final String SDK = "io.dapr:dapr-sdk-workflows";
+
   private static final JsonMapper JSON =
       JsonMapper.builder()
           .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
@@ -45,13 +49,17 @@ public final class Client {
           .configure(JsonGenerator.Feature.ESCAPE_NON_ASCII, true)
           .build();
 
-  /** The codes of gRPC, whose errors the SDK passes on, in the words of the protocol. */
+  /** The words of the protocol for gRPC's codes: the SDK passes gRPC's errors on. */
   private static final Map<Status.Code, String> CLASSES =
       Map.of(
           Status.Code.NOT_FOUND, "not_found",
           Status.Code.ALREADY_EXISTS, "conflict",
+          Status.Code.FAILED_PRECONDITION, "conflict",
           Status.Code.INVALID_ARGUMENT, "invalid",
+          Status.Code.RESOURCE_EXHAUSTED, "invalid",
           Status.Code.UNAVAILABLE, "unavailable",
+          Status.Code.UNAUTHENTICATED, "unavailable",
+          Status.Code.PERMISSION_DENIED, "unavailable",
           Status.Code.DEADLINE_EXCEEDED, "timeout");
 
   private static final List<String> VERBS =
@@ -85,7 +93,7 @@ public final class Client {
             "role",
             "client",
             "sdk",
-            Map.of("name", "dapr-sdk-workflows", "version", version, "language", "java"),
+            Map.of("name", SDK, "version", version, "language", "java"),
             "surface",
             "taskhub",
             "verbs",
@@ -202,6 +210,7 @@ public final class Client {
     PrintStream answers =
         new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.US_ASCII);
     System.setOut(System.err);
+    LogManager.getLogManager().getLogger("").setLevel(Level.WARNING);
     BufferedReader lines =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     ExecutorService pool = Executors.newCachedThreadPool();

@@ -163,10 +163,9 @@ func hello() object {
 	build, _ := debug.ReadBuildInfo()
 	at := slices.IndexFunc(build.Deps, func(one *debug.Module) bool { return one.Path == sdk })
 	return object{
-		"protocol":  1,
-		"role":      "worker",
-		"sdk":       object{"name": "go-sdk", "version": strings.TrimPrefix(build.Deps[at].Version, "v"), "language": "go"},
-		"workflows": object{echo: echo, script: script},
+		"protocol": 1,
+		"role":     "worker",
+		"sdk":      object{"name": sdk, "version": strings.TrimPrefix(build.Deps[at].Version, "v"), "language": "go"},
 	}
 }
 

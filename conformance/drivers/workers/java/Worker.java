@@ -20,6 +20,8 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Map;
+import java.util.logging.Level;
+import java.util.logging.LogManager;
 
 /**
  * A worker driver: hosts the kit workflows on the workflow runtime of Dapr's Java SDK.
@@ -30,12 +32,6 @@ import java.util.Map;
 public final class Worker {
   static final JsonMapper JSON =
       JsonMapper.builder().configure(JsonGenerator.Feature.ESCAPE_NON_ASCII, true).build();
-
-  /** The SDK calls a workflow what its class is called. */
-  private static final Map<String, String> WORKFLOWS =
-      Map.of(
-          "ConformanceEcho", ConformanceEcho.class.getCanonicalName(),
-          "ConformanceScript", ConformanceScript.class.getCanonicalName());
 
   private static ObjectNode work(JsonNode endpoint) {
     System.setProperty("dapr.grpc.endpoint", endpoint.path("grpc").textValue());
@@ -56,9 +52,7 @@ public final class Worker {
             "role",
             "worker",
             "sdk",
-            Map.of("name", "dapr-sdk-workflows", "version", version, "language", "java"),
-            "workflows",
-            WORKFLOWS));
+            Map.of("name", "io.dapr:dapr-sdk-workflows", "version", version, "language", "java")));
   }
 
   private static ObjectNode failed(String kind, Throwable error) {
@@ -80,6 +74,7 @@ public final class Worker {
     PrintStream answers =
         new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.US_ASCII);
     System.setOut(System.err);
+    LogManager.getLogManager().getLogger("").setLevel(Level.WARNING);
     BufferedReader lines =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     for (String line = lines.readLine(); line != null; line = lines.readLine()) {
@@ -104,6 +99,9 @@ public final class Worker {
   }
 }
 
+/**
+ * The SDK calls a workflow what its class is called; a class of the default package has no more.
+ */
 final class ConformanceEcho implements Workflow {
   @Override
   public WorkflowStub create() {
