@@ -40,8 +40,6 @@ import java.util.logging.LogManager;
  * spec/DRIVERS.md describes the protocol. Whatever the SDK does is reported as it is.
  */
 public final class Client {
-  private static final String SDK = "io.dapr:dapr-sdk-workflows";
-
   private static final JsonMapper JSON =
       JsonMapper.builder()
           .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
@@ -67,6 +65,9 @@ public final class Client {
           "start get pause resume terminate purge raise_event wait_start wait_completion"
               .split(" "));
 
+  private static final List<String> FIELDS =
+      List.of("workflow", "created_at", "updated_at", "input", "output", "failure");
+
   private static final Set<String> WORDS =
       Set.of("id op workflow instance input delay output name data timeout".split(" "));
 
@@ -86,26 +87,18 @@ public final class Client {
       statuses.put(status.name(), status.name());
     }
     String version = Version.getSdkVersion().replaceFirst(".*/v", "");
-    return JSON.valueToTree(
-        Map.of(
-            "protocol",
-            1,
-            "role",
-            "client",
-            "sdk",
-            Map.of("name", SDK, "version", version, "language", "java"),
-            "surface",
-            "taskhub",
-            "verbs",
-            VERBS,
-            "fields",
-            List.of("workflow", "created_at", "updated_at", "input", "output", "failure"),
-            "errors",
-            CLASSES.values(),
-            "statuses",
-            statuses,
-            "options",
-            List.of("delay", "output")));
+    ObjectNode hello =
+        JSON.createObjectNode().put("protocol", 1).put("role", "client").put("surface", "taskhub");
+    hello
+        .putObject("sdk")
+        .put("name", "io.dapr:dapr-sdk-workflows")
+        .put("version", version)
+        .put("language", "java");
+    hello.putPOJO("verbs", VERBS);
+    hello.putPOJO("fields", FIELDS);
+    hello.putPOJO("errors", new TreeSet<>(CLASSES.values()));
+    hello.putPOJO("options", List.of("delay", "output"));
+    return hello.set("statuses", statuses);
   }
 
   private ObjectNode call(JsonNode asked) throws TimeoutException {

@@ -19,7 +19,6 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Map;
 import java.util.logging.Level;
 import java.util.logging.LogManager;
 
@@ -45,14 +44,13 @@ public final class Worker {
         .build()
         .start(false); // connects on a thread of its own, and does not tell when it has
     String version = Version.getSdkVersion().replaceFirst(".*/v", "");
-    return JSON.valueToTree(
-        Map.of(
-            "protocol",
-            1,
-            "role",
-            "worker",
-            "sdk",
-            Map.of("name", "io.dapr:dapr-sdk-workflows", "version", version, "language", "java")));
+    ObjectNode hello = JSON.createObjectNode().put("protocol", 1).put("role", "worker");
+    hello
+        .putObject("sdk")
+        .put("name", "io.dapr:dapr-sdk-workflows")
+        .put("version", version)
+        .put("language", "java");
+    return hello;
   }
 
   private static ObjectNode failed(String kind, Throwable error) {
