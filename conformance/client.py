@@ -71,10 +71,12 @@ class Client:
         """
         Of several statuses the SDK's own names; what is no status stays. Raises Unsupported where it has none of them.
         """
-        lacking = [one for one in wanted if one in _statuses() and one not in self.statuses]
+        nameless = _statuses() - self.statuses.keys()
+        lacking = [one for one in wanted if isinstance(one, str) and one in nameless]
         if len(lacking) == len(wanted):
             raise Unsupported(f"its SDK has no name for the status {' or '.join(lacking)}")
-        return [self.statuses.get(one, one) if isinstance(one, str) else one for one in wanted if one not in lacking]
+        kept = [one for one in wanted if one not in lacking]
+        return [self.statuses.get(one, one) if isinstance(one, str) else one for one in kept]
 
     def shows(self, words: Iterable[str]) -> None:
         """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json as _json
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import spec
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .client import Client
-    from .driver import Driver
+    from .process import Answer
     from .wants import Planned
 
 TEXTS = ("input", "output", "customStatus")
@@ -79,12 +79,26 @@ class Drives:
         return request(self._client, op, words)
 
 
+class Asked(Protocol):
+    """
+    Anything that answers as a driver does.
+    """
+
+    name: str
+
+    def ask(self, op: str, words: Mapping[str, Any], seconds: float) -> Answer:
+        """
+        One request and its answer. Raises BrokenError, LateError or WrongError.
+        """
+        ...
+
+
 class Spoken:
     """
     A driver as a connection: one exchange is one message and its answer.
     """
 
-    def __init__(self, driver: Driver, *, scale: float = 1.0) -> None:
+    def __init__(self, driver: Asked, *, scale: float = 1.0) -> None:
         self._driver, self._scale = driver, scale
 
     def ask(self, asked: Request, deadline: float | None = None) -> Observation:
@@ -146,8 +160,10 @@ def _said(one: Client, asked: str | None, raw: bytes) -> Said:
     if "state" not in ok:
         made = ok.get("instance")
         fields = {} if made is None else {_word("instance"): made}
-        wrong = () if made != "" else ("the ID that start returns is empty",)
-        return Said(fields, absent=ok.get("purged") is False, problems=wrong, text=text)
+        wrong = []
+        if made is not None and made != (asked or made or None):
+            wrong.append(f"instance: it returns {made!r}, and {asked!r} was given" if asked else "it returns no ID")
+        return Said(fields, absent=ok.get("purged") is False, problems=tuple(wrong), text=text)
     state = ok["state"]
     if state is None:
         return Said(absent=True, text=text)
