@@ -18,7 +18,7 @@ from .believe import Beliefs
 from .client import message
 from .errors import BadFiles
 from .names import dynamic
-from .scenario import LOOKS, SERVERS
+from .scenario import FAULT, LOOKS
 from .wants import Answer, Check, Count, Document, Fields, Gone, Outcome, Planned, RowOf, Wants, Wire, row_of
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 HTTP = "http"
 """The kind of surface that the OpenAPI document describes."""
 
+UNASKED = ("restart", FAULT)
+"""The verbs that no client is asked for."""
+
 FAILED = "failed"
 """What is expected of an operation that meets trouble: an error, whichever."""
-
-CLIENT = "client"
-"""The role of rules that SDKs keep when they call."""
 
 DOCUMENT_RULE, MESSAGE_RULE, ANSWER_RULE = (spec.carrying(kind) for kind in ("body", "message", "answer"))
 """The rules that an answer breaks which is not in the OpenAPI document, not the message of its method, or not the
@@ -83,7 +83,7 @@ class _Planner:
     def step(self, step: Step) -> Planned:
         self._kind, self._client = self._on.get(step.on, self._own), None if step.on else self._mine
         try:
-            if self._client and step.verb not in SERVERS:
+            if self._client and step.verb not in UNASKED:
                 for one in step.branches or (step,):
                     message(self._client, one, one.call, "")
             return self._planned(step)
@@ -100,7 +100,7 @@ class _Planner:
             return Planned(step, tuple(self._request(step)))
         if step.verb == "call":
             return Planned(step, tuple(self._call(step)))
-        if step.verb in SERVERS:
+        if step.verb in ("restart", FAULT):
             return Planned(step, ())
         return Planned(step, tuple(self._operation(step)))
 
@@ -233,8 +233,8 @@ class _Planner:
         for number, (rule, expect) in enumerate(step.wire, 1):
             if self._client:
                 self._client.shows(expect.get("shown", ()))
-            statuses = self._client.statuses if self._client else {}
-            wants = Wire(step.operation, self._endpoints(step.operation), expect, statuses)
+            names = self._client.statuses if self._client else {}
+            wants = Wire(step.operation, self._endpoints(step.operation), expect, names)
             yield from self._check(step, "wire", rule, wants, suffix=f"wire.{number}")
 
     def _endpoints(self, operation: str) -> tuple[str, ...]:

@@ -95,8 +95,8 @@ def run_command(**given: Any) -> None:
         dry_run=given["dry_run"],
         clients=given["clients"],
         worker=given["worker"],
-        control=given["control"],
         cache_dir=given["cache_dir"],
+        control=given["control"],
     )
     raise SystemExit(session.run(asked))
 

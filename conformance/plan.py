@@ -217,25 +217,36 @@ def _drawn(
     """
     Each row of a scenario on each surface that it is for, with why a client cannot do it. Raises BadFiles.
     """
+    kinds, own = _kinds(scenario, known), [one for one in known if one.client is None]
     rows = {
         kind: [(row, checks.plan(scenario, row, held, contract, kind)) for row in scenario.rows]
-        for kind in _kinds(scenario, known)
+        for kind in (kinds if own else ())
     }
-    _carried(scenario, rows, held, contract)
+    if own:
+        _carried(scenario, rows, held, contract)
     for surface in known:
-        for row, steps in rows.get(surface.kind, ()):
-            if not _reached(row, there, surface):
-                continue
-            if surface.client is None:
+        for row, steps in rows.get(surface.kind, ()) if surface.client is None else ():
+            if _reached(row, there, surface):
                 yield _case(scenario, surface, row, steps), ""
-                continue
-            try:
-                ours = checks.plan(scenario, row, held, contract, surface.kind, surface.client)
-            except Unsupported as error:
-                if str(error):
-                    yield _case(scenario, surface, row, steps), str(error)
-            else:
-                yield _case(scenario, surface, row, ours), ""
+        for row in scenario.rows if surface.client is not None and surface.kind in kinds else ():
+            if _reached(row, there, surface):
+                yield from _asked(scenario, surface, row, held, contract)
+
+
+def _asked(
+    scenario: Scenario, surface: Surface, row: Row, held: spec.Spec, contract: Contract
+) -> Iterator[tuple[Case, str]]:
+    """
+    A row of a scenario for a client, with why it cannot do it; nothing where it is for no client.
+    """
+    why = ""
+    try:
+        steps = checks.plan(scenario, row, held, contract, surface.kind, surface.client)
+    except Unsupported as error:
+        if not str(error):
+            return
+        steps, why = checks.plan(scenario, row, held, contract, surface.kind), str(error)
+    yield _case(scenario, surface, row, steps), why
 
 
 def _sorted(draft: _Draft, case: Case, capabilities: Sequence[str]) -> None:

@@ -31,13 +31,12 @@ Event = dict[str, Any]
 MASK = "***"
 """What stands where a secret was."""
 
-_NESTED = 2
-"""So deep in JSON within JSON a secret is found."""
-
-
 SENSITIVE = ("auth", "token", "key", "secret", "cookie", "password")
 LONG_ENOUGH = 8
 """From this length on, the value of a header the user gives is kept out of the record, whatever its name."""
+
+_NESTED = 2
+"""So deep in JSON within JSON a secret is found."""
 
 
 class RecordError(Exception):
@@ -89,17 +88,6 @@ class Record:
                 self._file.flush()
 
 
-def hidden(headers: Mapping[str, str]) -> list[str]:
-    """
-    The values of headers that no record may hold.
-    """
-    return [
-        value
-        for name, value in headers.items()
-        if len(value) >= LONG_ENOUGH or any(word in name.lower() for word in SENSITIVE)
-    ]
-
-
 class Redactor:
     """
     Takes secrets out of values, in plain, percent-encoded, JSON-escaped and base64 form.
@@ -145,6 +133,17 @@ class Redactor:
         if isinstance(value, (list, tuple)):
             return [self.value(inner) for inner in value]
         return value
+
+
+def hidden(headers: Mapping[str, str]) -> list[str]:
+    """
+    The values of headers that no record may hold.
+    """
+    return [
+        value
+        for name, value in headers.items()
+        if len(value) >= LONG_ENOUGH or any(word in name.lower() for word in SENSITIVE)
+    ]
 
 
 def read(path: Path) -> list[Event]:

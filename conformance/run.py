@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import spec
+
 from .case import Outcome, attempt
-from .checks import CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import spec
 
     from .calls import Asks
     from .case import Facts
@@ -286,17 +285,16 @@ class Run:
 
     def _rules(self) -> dict[str, dict[str, int]]:
         """
-        Every rule that holds here, by level: kept, broken, or not looked at; those of clients only where one is under
-        test, or they were looked at.
+        Every rule that holds here, by level: kept, broken, or not looked at; those of clients and of workers only where
+        they were looked at.
         """
         levels: dict[str, dict[str, int]] = {}
         kinds = {case.surface.kind for case in self.plan.cases}
-        clients = any(case.surface.client for case in self.plan.cases)
         for rule in self._spec.rules.values():
             if rule.excluded or (rule.profiles and self._spec.profile.name not in rule.profiles):
                 continue
             found = self.tally.rules.get(rule.id)
-            if not kinds & {*rule.surfaces} or (rule.role == CLIENT and not clients and not found):
+            if not kinds & {*rule.surfaces} or (rule.role != spec.SERVER and not found):
                 continue
             kept = "not_run" if not found else "passed" if all(one == "pass" for one in found) else "failed"
             counts = levels.setdefault(rule.level, {"passed": 0, "failed": 0, "not_run": 0})

@@ -24,10 +24,7 @@ LOOKS = ("eventually", "stays")
 FAULT = "fault"
 """The verb that makes trouble on the server."""
 
-SERVERS = ("restart", FAULT)
-"""The verbs that change the server, and ask it nothing."""
-
-OTHERS = ("request", "call", "parallel", *LOOKS, *SERVERS)
+OTHERS = ("request", "call", "parallel", *LOOKS, "restart", FAULT)
 """The verbs that are no operation of the API."""
 
 RAW = ("request", "call")

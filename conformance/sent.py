@@ -18,7 +18,7 @@ import spec
 
 from . import names as late_names
 from .judge import Verdict, shown, workflow
-from .match import MISSING, Difference, Moment, Names, Text, differences, instant, parse, plain, same
+from .match import MISSING, Difference, Names, Text, differences, instant, parse, plain, same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,9 +35,10 @@ PARAMETERS = {
 }
 """The words for the parameters of the API document, those that messages have too."""
 
-STATUS = "runtimeStatus"
 HTTP, GOOD = "http", range(200, 300)
 _PARAMETER = re.compile(r"\{([^{}]+)\}")
+_FRACTION = re.compile(r"\.(\d+)")
+_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +203,18 @@ def _named(key: str, spell: Callable[[str], str] = str) -> Any:
 
 def _shown(call: Sent, inner: Any, wants: Wire, saw: Observation, names: Names) -> list[Difference]:
     """
-    Of the fields of an instance, what the client shows is what the server answered.
+    Of the fields of an instance, what the client shows is what the server answered, a status under its own name; of a
+    failure it may show less.
     """
     del names
     told = shown(saw)
-    pairs = ((name, _own(name, call.answer.get(name, MISSING), wants), told.get(name, MISSING)) for name in inner)
-    return [Difference(f"shown.{name}", was, tells) for name, was, tells in pairs if not _alike(was, tells)]
+    was = {name: call.answer.get(name, MISSING) for name in inner}
+    if "runtimeStatus" in was:
+        was["runtimeStatus"] = wants.statuses.get(was["runtimeStatus"], was["runtimeStatus"])
+    if wants.statuses and isinstance(was.get("failure"), dict) and told.get("failure"):
+        was["failure"] = {key: value for key, value in was["failure"].items() if key in told["failure"]}
+    pairs = ((name, one, told.get(name, MISSING)) for name, one in was.items())
+    return [Difference(f"shown.{name}", one, tells) for name, one, tells in pairs if not _alike(one, tells)]
 
 
 LOOKS: Mapping[str, Callable[..., list[Difference]]] = {
@@ -225,19 +232,15 @@ LOOKS: Mapping[str, Callable[..., list[Difference]]] = {
 """Who looks at a part of a request, by the key of the check."""
 
 
-def _own(name: str, was: Any, wants: Wire) -> Any:
-    """
-    A status by the client's own name.
-    """
-    return wants.statuses.get(was, was) if name == STATUS and isinstance(was, str) else was
-
-
 def _alike(was: Any, tells: Any) -> bool:
     """
     Whether a client tells what was answered: a time to its own last digit, JSON as JSON, all else as it is.
     """
-    if instant(was) is not None and isinstance(tells, str):
-        return same(was, Moment(tells))
+    then, told = instant(was), instant(tells)
+    if then is not None and told is not None:
+        fraction = _FRACTION.search(tells)
+        unit: int = 10 ** (_DIGITS - len(fraction[1] if fraction else ""))
+        return abs(then - told) < unit
     if isinstance(was, Text) and isinstance(tells, Text):
         return was.raw == tells.raw or _same_json(was.raw, tells.raw)
     return (was is MISSING and tells is MISSING) or (type(was) is type(tells) and same(was, tells))

@@ -25,11 +25,12 @@ import spec
 
 from . import known, load, target, worker
 from .case import CLEANING, Facts, sweep
+from .client import anyone
 from .connection import DEADLINE
 from .console import console
 from .contract import Contract
 from .control import controlled
-from .crew import Crew, crewed, named
+from .crew import Crew, crewed, endpoint, named
 from .errors import CannotRun, KitError, UsageError
 from .excused import excused, rewrite
 from .heading import header, not_empty, tell
@@ -110,7 +111,8 @@ def run(options: Options) -> int:
         ports=chosen.ports,
     )
     drivers = named(options.clients, worker.brought(options.worker, chosen))
-    guessed = [Surface(one.name, kind, "") for one in drivers if one.role == CLIENT for kind in spec.SURFACES]
+    clients = [one.name for one in drivers if one.role == CLIENT]
+    guessed = [Surface(name, kind, "", anyone(name, kind)) for name in clients for kind in spec.SURFACES]
     planned = draw(clients=guessed)
     own = options.expected or (Path(chosen.expected_failures) if chosen.expected_failures else None)
     expected = excused(own, drivers, update=options.update)
@@ -349,14 +351,6 @@ def reached(options: Options) -> tuple[Target, str]:
     if any(char in token for char in "\r\n\0"):
         raise UsageError("--api-token: a token is one line")
     return replace(chosen, **changes), token
-
-
-def endpoint(started: Target, token: str) -> dict[str, str]:
-    """
-    Where a driver finds the sidecar, as its hello says it.
-    """
-    places = {"http": started.server, "grpc": started.grpc, "token": token}
-    return {name: place for name, place in places.items() if place}
 
 
 def wired(started: Target, options: Options, token: str, clients: Mapping[str, Connection] | None = None) -> Wires:

@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from .checks import CLIENT
 from .errors import CannotRun, KitError
 
 if TYPE_CHECKING:
@@ -31,6 +30,9 @@ Event = dict[str, Any]
 
 KEPT = 64 * 1024
 """Bytes of a body that are recorded."""
+
+CLIENT = "client"
+"""The kind of port that an SDK under test is behind."""
 
 AFTER = 0.05
 """Seconds after the answer of a client in which it may still send something."""

@@ -107,7 +107,7 @@ class Count:
 class Wire:
     """
     What a client sends in one step, each part by its matcher; `endpoints` are those that are documented for the
-    operation, as people read them. `statuses`: the client's own names for those of the API.
+    operation, as people read them; `statuses` the client's own names of statuses, where it has some.
     """
 
     operation: str

@@ -90,16 +90,13 @@ class Worker:
             "workflows": {name: name for name in names},
         }
 
-    def stop(self):
-        self._sdk.shutdown()
-
 
 def failed(error, kind):
     return {"error": {"class": kind, "type": type(error).__name__, "message": str(error)}}
 
 
 def main():
-    answers, worker = os.fdopen(os.dup(1), "w", encoding="utf-8"), None
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # stdout belongs to the answers; whatever else is printed is a log
 
     def say(number, answer):
@@ -111,8 +108,7 @@ def main():
         match asked["op"]:
             case "hello":
                 try:
-                    worker = Worker(asked["endpoint"])
-                    say(asked["id"], {"ok": worker.hello()})
+                    say(asked["id"], {"ok": Worker(asked["endpoint"]).hello()})
                 except Exception as error:
                     say(asked["id"], failed(error, "unavailable"))
                     os._exit(1)
@@ -121,9 +117,7 @@ def main():
                 break
             case op:
                 say(asked["id"], failed(NotImplementedError(op), "unsupported"))
-    if worker:
-        worker.stop()
-    os._exit(0)  # whatever the SDK still does has nobody to tell
+    os._exit(0)  # the stream goes with the process; a shutdown of the SDK may take its time
 
 
 main()
