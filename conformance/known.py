@@ -22,6 +22,7 @@ from . import ledger
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from importlib.resources.abc import Traversable
     from pathlib import Path
 
 Failing = tuple[str, str]
@@ -67,11 +68,16 @@ class Entry:
         )
         return {name: value for name in names if (value := getattr(self, name))}
 
-    def about(self, *, target: str, version: str) -> bool:
+    def about(self, *, target: str, version: str, peers: Sequence[tuple[str, str]] = ()) -> bool:
         """
-        Whether the entry is about this target; a range of versions is not about an unknown version.
+        Whether the entry is about this target, or about one of its peers: client:NAME or worker:NAME, each with the
+        version of its SDK. Without a target it is about the server; a range is not about an unknown version.
         """
-        return matches(self.target or "*", target) and (not self.versions or within(version, self.versions))
+        every = ((target, version), *(peers if self.target else ()))
+        return any(
+            matches(self.target or "*", name) and (not self.versions or within(its, self.versions))
+            for name, its in every
+        )
 
     def covers(self, case: str, rule: str, why: str) -> bool:
         """
@@ -85,15 +91,25 @@ class Entry:
 class ExpectedFailures:
     """
     The entries of one file, as of one day. Without a file: `ExpectedFailures(today=today)`.
+
+    `beside` are entries of other files, which count as much and are never rewritten.
     """
 
     today: date
     entries: tuple[Entry, ...] = ()
     text: str = ""
     document: spec.Document | None = field(default=None, repr=False)
+    beside: tuple[Entry, ...] = ()
 
-    def judge(
-        self, case: str, attempt_result: str, failing: Sequence[Failing], *, target: str, version: str
+    def judge(  # noqa: PLR0913 - each is a fact of the run
+        self,
+        case: str,
+        attempt_result: str,
+        failing: Sequence[Failing],
+        *,
+        target: str,
+        version: str,
+        peers: Sequence[tuple[str, str]] = (),
     ) -> tuple[str, Entry | None]:
         """
         The result of an attempt in the light of the file, and the entry that made it so.
@@ -103,7 +119,8 @@ class ExpectedFailures:
         it is then an expired one that would have excused it, or None. Any other result stays as it is.
         A `fail` without a failing check is not excused. An expired entry excuses nothing and expects nothing.
         """
-        about = [entry for entry in self.entries if entry.about(target=target, version=version)]
+        every = (*self.entries, *self.beside)
+        about = [entry for entry in every if entry.about(target=target, version=version, peers=peers)]
         if attempt_result == "pass":
             named = next((e for e in about if e.case and not e.expired and matches(e.case, case)), None)
             return ("unexpected_pass", named) if named else ("pass", None)
@@ -126,6 +143,7 @@ class ExpectedFailures:
         target: str,
         version: str,
         filtered: bool,
+        peers: Sequence[tuple[str, str]] = (),
     ) -> list[Entry]:
         """
         The entries that this run shows to be useless; each is a failure of the run.
@@ -139,8 +157,8 @@ class ExpectedFailures:
         cases = tuple(planned_cases)
         return [
             entry
-            for entry in self.entries
-            if entry.about(target=target, version=version)
+            for entry in (*self.entries, *self.beside)
+            if entry.about(target=target, version=version, peers=peers)
             and not (
                 any(matches(entry.case, case) for case in cases)
                 if entry.case
@@ -148,7 +166,7 @@ class ExpectedFailures:
             )
         ]
 
-    def updated(
+    def updated(  # noqa: PLR0913 - each is a fact of the run
         self,
         failed: Mapping[str, Sequence[Failing]],
         passed: Collection[str],
@@ -156,6 +174,7 @@ class ExpectedFailures:
         target: str = "",
         version: str = "",
         filtered: bool = False,
+        peers: Sequence[tuple[str, str]] = (),
     ) -> str:
         """
         The text of the file as this run would have it.
@@ -166,9 +185,9 @@ class ExpectedFailures:
         its case. An expired entry that still fails stays and goes on failing: a person decides on its date.
         """
         wanted: list[ledger.Line] = []
-        kept: list[Entry] = []
+        kept = [entry for entry in self.beside if entry.about(target=target, version=version, peers=peers)]
         for index, entry in enumerate(self.entries):
-            if not entry.about(target=target, version=version):
+            if not entry.about(target=target, version=version, peers=peers):
                 wanted.append(index)
                 continue
             for line, need in self._still(index, entry, failed, passed, filtered=filtered):
@@ -205,7 +224,7 @@ class ExpectedFailures:
         return [({**data, "case": case}, _entry({**data, "case": case}, self.today)) for case in narrow]
 
 
-def load(path: Path, *, today: date, rules: Collection[str] | None = None) -> ExpectedFailures:
+def load(path: Path | Traversable, *, today: date, rules: Collection[str] | None = None) -> ExpectedFailures:
     """
     The entries of a file. `rules` are the known ids, those of the spec unless given.
 
