@@ -27,7 +27,7 @@ const sdk = "github.com/dapr/go-sdk"
 
 // statuses are the words of the API, which the SDK hands on as they come.
 var statuses = []string{
-	"PENDING", "RUNNING", "SUSPENDED", "STALLED", "COMPLETED", "FAILED", "TERMINATED", "CANCELED", "CONTINUED_AS_NEW",
+	"PENDING", "RUNNING", "SUSPENDED", "COMPLETED", "FAILED", "TERMINATED", "CANCELED", "CONTINUED_AS_NEW", "UNKNOWN",
 }
 
 type request struct {

@@ -31,12 +31,12 @@ import (
 
 const sdk = "github.com/dapr/go-sdk"
 
-// classes are gRPC's codes, which the SDK's errors wrap, in the words of the protocol.
+// classes are the words of the protocol for gRPC's codes, which the SDK's errors wrap.
 var classes = map[codes.Code]string{
-	codes.NotFound:         "not_found",
-	codes.AlreadyExists:    "conflict",
-	codes.InvalidArgument:  "invalid",
-	codes.Unavailable:      "unavailable",
+	codes.NotFound:      "not_found",
+	codes.AlreadyExists: "conflict", codes.FailedPrecondition: "conflict",
+	codes.InvalidArgument: "invalid", codes.ResourceExhausted: "invalid",
+	codes.Unavailable: "unavailable", codes.Unauthenticated: "unavailable", codes.PermissionDenied: "unavailable",
 	codes.DeadlineExceeded: "timeout",
 }
 
@@ -175,7 +175,7 @@ func hello() object {
 		"surface":  "taskhub",
 		"verbs":    slices.Sorted(maps.Keys(operations)),
 		"fields":   []string{"workflow", "created_at", "updated_at", "input", "output", "custom_status", "failure"},
-		"errors":   slices.Sorted(maps.Values(classes)),
+		"errors":   slices.Compact(slices.Sorted(maps.Values(classes))),
 		"statuses": statuses,
 		"options":  []string{"delay", "raw", "output", "recursive", "force"},
 	}
