@@ -211,7 +211,7 @@ class _Session:
         """
         builtin = "" if any(one.role == WORKER for one in self.drivers) else self.options.worker
         with (
-            target.running(self.target) as started,
+            target.running(self.target, token=self._token) as started,
             worker.working(builtin, started, self._token, self.options.ca),
             crewed(
                 self.drivers, endpoint(started, self._token), self._complain, self.options.cache_dir, self.options.scale
