@@ -274,6 +274,16 @@ def test_a_worker_hosts_the_workflows(run: Any, events: Any) -> None:
     assert [one["role"] for one in header["sdks"]] == ["client", "worker"]
 
 
+def test_a_driver_that_does_not_stop_well_is_told(run: Any) -> None:
+    """
+    What it did when it was told to stop is said; the verdict is about the SDK.
+    """
+    code, _, shown = run("--client", driver(lie="dies at stop"), "-k", "cells/running_get@*")
+
+    assert code == 0
+    assert "client fake_client: it was told to stop: it ended with exit code 9" in shown
+
+
 @pytest.mark.parametrize(("lie", "why"), [("dies at start", "no stream to the sidecar"), ("dies later", "broke off")])
 def test_a_worker_that_breaks_off_is_no_verdict(run: Any, events: Any, lie: str, why: str) -> None:
     """
