@@ -16,7 +16,7 @@ from .errors import KitError
 from .identity import IdentityError, short, spell
 from .judge import accepts, shown
 from .match import plain
-from .scenario import LOOKS, WITHIN
+from .scenario import FAULT, LOOKS, WITHIN
 from .steps import Steps
 from .talk import StoppedError, Talk
 
@@ -85,6 +85,8 @@ def attempt(case: Case, number: int, server: Server, calls: Asks, facts: Facts) 
             try:
                 _execute(case, steps, talk, outcome, executed)
             finally:
+                if any(one.step.verb == FAULT for one in case.steps):
+                    talk.trouble({})
                 if not facts.keep:
                     _clean(steps, talk, facts)
     except (StoppedError, KitError, IdentityError) as error:

@@ -18,8 +18,8 @@ from .believe import Beliefs
 from .client import message
 from .errors import BadFiles
 from .names import dynamic
-from .scenario import LOOKS
-from .wants import Answer, Check, Count, Document, Fields, Gone, Outcome, Planned, RowOf, Wants, row_of
+from .scenario import FAULT, LOOKS
+from .wants import Answer, Check, Count, Document, Fields, Gone, Outcome, Planned, RowOf, Wants, Wire, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 HTTP = "http"
 """The kind of surface that the OpenAPI document describes."""
 
-CLIENT = "client"
-"""The role of rules that SDKs keep when they call."""
+UNASKED = ("restart", FAULT)
+"""The verbs that no client is asked for."""
+
+FAILED = "failed"
+"""What is expected of an operation that meets trouble: an error, whichever."""
 
 DOCUMENT_RULE, MESSAGE_RULE, ANSWER_RULE = (spec.carrying(kind) for kind in ("body", "message", "answer"))
 """The rules that an answer breaks which is not in the OpenAPI document, not the message of its method, or not the
@@ -80,7 +83,7 @@ class _Planner:
     def step(self, step: Step) -> Planned:
         self._kind, self._client = self._on.get(step.on, self._own), None if step.on else self._mine
         try:
-            if self._client and step.verb != "restart":
+            if self._client and step.verb not in UNASKED:
                 for one in step.branches or (step,):
                     message(self._client, one, one.call, "")
             return self._planned(step)
@@ -97,7 +100,7 @@ class _Planner:
             return Planned(step, tuple(self._request(step)))
         if step.verb == "call":
             return Planned(step, tuple(self._call(step)))
-        if step.verb == "restart":
+        if step.verb in ("restart", FAULT):
             return Planned(step, ())
         return Planned(step, tuple(self._operation(step)))
 
@@ -113,11 +116,15 @@ class _Planner:
             yield from self._absent(step, cell)
         elif expect == "cell":
             yield from self._cell(step, cell)
+        elif expect == FAILED:
+            yield from self._check(step, "outcome", step.rule, Outcome(accepted=False), ends=True)
         else:
             yield from self._accepted(step, cell)
-        yield from self._document(step)
+        if expect != FAILED:
+            yield from self._document(step)
         yield from self._further(step)
-        self._follow(step, cell, refused=bool(refused))
+        yield from self._wire(step)
+        self._follow(step, cell, refused=bool(refused) or expect == FAILED)
 
     def _follow(self, step: Step, cell: spec.Cell, *, refused: bool) -> None:
         looks = step.operation == "get"
@@ -222,6 +229,20 @@ class _Planner:
                 step, "fields", rule, self._fields(step.operation, fields), suffix=f"checks.{number}"
             )
 
+    def _wire(self, step: Step) -> Iterator[Check]:
+        for number, (rule, expect) in enumerate(step.wire, 1):
+            if self._client:
+                self._client.shows(expect.get("shown", ()))
+            names = self._client.statuses if self._client else {}
+            wants = Wire(step.operation, self._endpoints(step.operation), expect, names)
+            yield from self._check(step, "wire", rule, wants, suffix=f"wire.{number}")
+
+    def _endpoints(self, operation: str) -> tuple[str, ...]:
+        if self._kind == HTTP:
+            return self._contract.endpoints(operation)
+        surface = spec.grpc()[self._kind]
+        return tuple(f"POST {surface.path(operation, version)}" for version in surface.versions)
+
     # -- raw requests and branches --
 
     def _request(self, step: Step) -> Iterator[Check]:
@@ -314,11 +335,7 @@ class _Planner:
         yield from self._check(step, "body", document_rule(self._kind), Document(named))
 
     def _holds(self, rule: spec.Rule) -> bool:
-        return (
-            self._kind in rule.surfaces
-            and (not rule.profiles or self._spec.profile.name in rule.profiles)
-            and (rule.role != CLIENT or self._client is not None)
-        )
+        return self._kind in rule.surfaces and (not rule.profiles or self._spec.profile.name in rule.profiles)
 
     def _row_check(self, step: Step, name: str) -> Iterator[Check]:
         row = self._row(name)

@@ -57,6 +57,7 @@ def cli() -> None:
     "--client", "clients", multiple=True, metavar="NAME|CMD", help="An SDK that makes the calls; may be repeated."
 )
 @click.option("--worker", default="", metavar="NAME|CMD", help="An SDK that hosts the workflows, or builtin.")
+@click.option("--control", is_flag=True, help="The server has its control: what clients send is checked too.")
 @cached
 @selecting
 @click.option("-j", "jobs", type=click.IntRange(1, 256), default=None, metavar="N", help="Cases at a time.")
@@ -95,6 +96,7 @@ def run_command(**given: Any) -> None:
         clients=given["clients"],
         worker=given["worker"],
         cache_dir=given["cache_dir"],
+        control=given["control"],
     )
     raise SystemExit(session.run(asked))
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from .scenario import Step
 
-PATIENCE = 30.0
-"""Seconds that an SDK is to wait where a scenario gives a wait no time."""
+PATIENCE = 10.0
+"""Seconds that an SDK is to wait where a scenario gives a wait no time; some wait it out for an ID of nobody."""
 
 FORCED = {"force_purge": ("purge", "force")}
 """Operations that are another with an option."""
@@ -41,6 +41,9 @@ GIVEN: Mapping[str, Mapping[str, tuple[str, str]]] = {
 
 DEFAULTS = {"payloads": True}
 """Keys of a step that say what a client does anyway."""
+
+CHILDREN = "recursive"
+"""The key that says whether children are meant too; surfaces that have no word for it always mean them."""
 
 NAMING = ("as", "id", "instance", "workflow", "name", "raw_base64")
 """Keys of a step that every message has in some way."""
@@ -110,6 +113,16 @@ def client(name: str, hello: Mapping[str, Any]) -> Client:
     return Client(name, hello["surface"], statuses=hello["statuses"], sdk=hello["sdk"], **sets)
 
 
+def anyone(name: str, kind: str) -> Client:
+    """
+    A client that claims everything there is, on a kind of surface.
+    """
+    hello = spec.schema("driver")["$defs"]["ok.hello.client"]["properties"]
+    every = {key: hello[key]["items"]["enum"] for key in ("verbs", "fields", "errors", "options")}
+    statuses = {status: status for status in _statuses()}
+    return client(name, {**every, "surface": kind, "statuses": statuses, "sdk": {}})
+
+
 def message(one: Client, step: Step, call: Mapping[str, Any], instance: str | None) -> tuple[str, dict[str, Any]]:
     """
     What a driver is asked for a step; `call` holds the arguments of its verb, every name put in.
@@ -125,20 +138,36 @@ def message(one: Client, step: Step, call: Mapping[str, Any], instance: str | No
     if option:
         words[_optional(one, option)] = True
     words |= {key: call[key] for key in ("workflow", "name") if key in call}
-    if op.startswith("wait"):
-        call = {"within": PATIENCE, **call}
-    given = GIVEN.get(op, {})
-    for key, value in ({} if step.verb in LOOKS else {**call, **_raw(call)}).items():
-        if key in given:
-            word, needed = given[key]
-            if needed:
-                _optional(one, needed)
-            words[word] = value
-        elif key not in NAMING and (key, value) not in DEFAULTS.items():
-            raise Unsupported(f"a client cannot give {step.operation} {key}")
+    if step.verb not in LOOKS:
+        waits = {"within": PATIENCE} if op.startswith("wait") else {}
+        words |= _given(one, op, step.operation, {**waits, **call, **_raw(call)})
     if words.get("timeout", 1) is None:
         raise Unsupported(f"a client gives {step.operation} a time")
     return op, words
+
+
+def _given(one: Client, op: str, operation: str, call: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The words of a message that come of the keys of a step.
+    """
+    words = {}
+    for key, value in call.items():
+        word, needed = GIVEN.get(op, {}).get(key, ("", ""))
+        if not word and key not in NAMING and (key, value) not in DEFAULTS.items():
+            raise Unsupported(f"a client cannot give {operation} {key}")
+        if word and (key != CHILDREN or _says(one.kind, operation, key)):
+            words[word] = value
+            if needed:
+                _optional(one, needed)
+    return words
+
+
+def _says(kind: str, operation: str, word: str) -> bool:
+    """
+    Whether the messages of a kind of surface have a word.
+    """
+    surface = spec.grpc().get(kind)
+    return surface is not None and word in surface.forms[operation].fields
 
 
 def _optional(one: Client, option: str) -> str:

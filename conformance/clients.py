@@ -170,8 +170,8 @@ def _said(one: Client, asked: str | None, raw: bytes) -> Said:
     fields = {_word(name): value for name, value in state.items() if value is not None}
     fields |= {word: Text(fields[word]) for word in TEXTS if word in fields}
     fields |= {word: Moment(fields[word]) for word in TIMES if word in fields}
-    if "failure" in fields:
-        fields["failure"] = {key: value for key, value in fields["failure"].items() if value is not None}
+    if any((fields.get("failure") or {}).values()):
+        fields["failure"] = {key: value for key, value in fields["failure"].items() if value}
     return Said(fields, problems=tuple(_wrong(one, asked, state)), text=text)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .launch import Asked
+    from .target import Target
 
 WATCH = 0.1
 """Seconds between two looks whether a worker still runs."""
@@ -96,6 +97,14 @@ class Crew:
             }
             for one in every
         ]
+
+
+def endpoint(started: Target, token: str) -> dict[str, str]:
+    """
+    Where a driver finds the sidecar, as its hello says it.
+    """
+    places = {"http": started.server, "grpc": started.grpc, "token": token}
+    return {name: place for name, place in places.items() if place}
 
 
 def named(clients: Sequence[str], worker: str) -> tuple[Asked, ...]:

@@ -19,6 +19,7 @@ import spec
 
 from . import target
 from .contract import Contract
+from .crew import endpoint
 from .driver import Driver
 from .errors import KitError
 from .identity import Tokens, run_token
@@ -28,7 +29,7 @@ from .plan import surfaces
 from .preflight import ECHO, preflight
 from .process import BrokenError, LateError, WrongError
 from .report.text import clean
-from .session import Options, asking, endpoint, reached, wired
+from .session import Options, asking, reached, wired
 from .talk import Server
 from .wires import asks
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import spec
 
-from .client import Client, client
+from .client import anyone
 from .clients import Drives, Spoken
 from .nulls import none_of
 from .plan import Surface
@@ -27,22 +27,11 @@ KINDS = ("unsupported", "empty", "nothing", "missing", "failing", "gone")
 """Answers: that it knows no op; an empty object; what is least; that nothing is there; an error; nobody is left."""
 
 
-def whole(kind: str) -> Client:
-    """
-    A client that claims everything there is, on a kind of surface.
-    """
-    hello = spec.schema("driver")["$defs"]["ok.hello.client"]["properties"]
-    every = {name: hello[name]["items"]["enum"] for name in ("verbs", "fields", "errors", "options")}
-    statuses = {name: name for name in hello["statuses"]["propertyNames"]["enum"]}
-    sdk = {"name": "idle", "version": "0", "language": "none"}
-    return client(f"idle-{kind}", {**every, "surface": kind, "statuses": statuses, "sdk": sdk})
-
-
 def surfaces() -> tuple[Surface, ...]:
     """
-    Such a client of each kind.
+    A client of each kind that claims everything.
     """
-    return tuple(Surface(one.name, one.kind, "", one) for one in map(whole, spec.SURFACES))
+    return tuple(Surface(one.name, kind, "", one) for kind in spec.SURFACES for one in [anyone(f"idle-{kind}", kind)])
 
 
 def passed(kind: str, cases: Sequence[Case], jobs: int = 8) -> list[str]:

@@ -17,6 +17,7 @@ from . import checks, load
 from .client import Unsupported
 from .errors import BadFiles, UsageError
 from .known import matches
+from .scenario import FAULT
 from .shape import meant
 
 if TYPE_CHECKING:
@@ -64,6 +65,14 @@ class Case:
     row: Row
     steps: tuple[Planned, ...]
     checks: tuple[Check, ...]
+
+    @property
+    def alone(self) -> bool:
+        """
+        Whether nothing else may be asked meanwhile: what is sent is looked at, or the server is in trouble.
+        """
+        steps = self.row.steps
+        return any(step.wire or step.verb == FAULT for step in steps)
 
     def as_event(self) -> dict[str, Any]:
         """
@@ -230,14 +239,14 @@ def _asked(
     """
     A row of a scenario for a client, with why it cannot do it; nothing where it is for no client.
     """
+    why = ""
     try:
-        yield (
-            _case(scenario, surface, row, checks.plan(scenario, row, held, contract, surface.kind, surface.client)),
-            "",
-        )
+        steps = checks.plan(scenario, row, held, contract, surface.kind, surface.client)
     except Unsupported as error:
-        if str(error):
-            yield _case(scenario, surface, row, checks.plan(scenario, row, held, contract, surface.kind)), str(error)
+        if not str(error):
+            return
+        steps, why = checks.plan(scenario, row, held, contract, surface.kind), str(error)
+    yield _case(scenario, surface, row, steps), why
 
 
 def _sorted(draft: _Draft, case: Case, capabilities: Sequence[str]) -> None:

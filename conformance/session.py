@@ -25,18 +25,21 @@ import spec
 
 from . import known, load, target, worker
 from .case import CLEANING, Facts, sweep
+from .client import anyone
 from .connection import DEADLINE
 from .console import console
 from .contract import Contract
-from .crew import Crew, crewed, named
+from .control import controlled
+from .crew import Crew, crewed, endpoint, named
 from .errors import CannotRun, KitError, UsageError
 from .excused import excused, rewrite
 from .heading import header, not_empty, tell
 from .identity import Allocator, Tokens, run_token
 from .launch import CLIENT, WORKER
+from .lint import CONTROL
 from .plan import Plan, Selection, Surface, plan, surfaces
 from .preflight import PROBE, alive, holds, preflight
-from .record import Record, Redactor, stream
+from .record import Record, Redactor, hidden, stream
 from .report import junit
 from .report.text import clean
 from .run import Emitter, Run, Settings, could_not
@@ -55,9 +58,6 @@ if TYPE_CHECKING:
     from .target import Target
 
 TOKEN_HEADER = "dapr-api-token"  # noqa: S105 - the name of a header
-SENSITIVE = ("auth", "token", "key", "secret", "cookie", "password")
-LONG_ENOUGH = 8
-"""From this length on, the value of a header the user gives is kept out of the record, whatever its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,7 @@ class Options:
     worker: str = ""
     cache_dir: Path | None = None
     deadline: float = DEADLINE
+    control: bool = False
 
 
 def run(options: Options) -> int:
@@ -110,7 +111,8 @@ def run(options: Options) -> int:
         ports=chosen.ports,
     )
     drivers = named(options.clients, worker.brought(options.worker, chosen))
-    guessed = [Surface(one.name, kind, "") for one in drivers if one.role == CLIENT for kind in spec.SURFACES]
+    clients = [one.name for one in drivers if one.role == CLIENT]
+    guessed = [Surface(name, kind, "", anyone(name, kind)) for name in clients for kind in spec.SURFACES]
     planned = draw(clients=guessed)
     own = options.expected or (Path(chosen.expected_failures) if chosen.expected_failures else None)
     expected = excused(own, drivers, update=options.update)
@@ -258,6 +260,7 @@ class _Session:
         server.probe = lambda: all(alive(ask, one, self._tokens.next() + "-probe", scale) for one in first)
         server.restart = lambda: _restart(started, server.probe, scale)
         try:
+            server.control = controlled(started, self.contract, scale)
             for one in first:
                 name, capable = self._tokens.next() + "-preflight", started.capabilities
                 preflight(
@@ -267,6 +270,8 @@ class _Session:
             return run.execute(server, calls, facts, crew.flaw)
         finally:
             wires.close()
+            if server.control is not None:
+                server.control.close()
 
     def _first_of_each_kind(self, own: Mapping[str, Asks]) -> list[str]:
         """
@@ -338,20 +343,14 @@ def reached(options: Options) -> tuple[Target, str]:
         changes |= {**addresses, "start": ()}
     if options.profile:
         changes["profile"] = options.profile
+    if options.control:
+        changes["capabilities"] = tuple(dict.fromkeys((*chosen.capabilities, CONTROL)))
     if options.component:
         changes["component"] = options.component
     token = options.token or (os.environ.get(chosen.api_token_env, "") if chosen.api_token_env else "")
     if any(char in token for char in "\r\n\0"):
         raise UsageError("--api-token: a token is one line")
     return replace(chosen, **changes), token
-
-
-def endpoint(started: Target, token: str) -> dict[str, str]:
-    """
-    Where a driver finds the sidecar, as its hello says it.
-    """
-    places = {"http": started.server, "grpc": started.grpc, "token": token}
-    return {name: place for name, place in places.items() if place}
 
 
 def wired(started: Target, options: Options, token: str, clients: Mapping[str, Connection] | None = None) -> Wires:
@@ -361,17 +360,6 @@ def wired(started: Target, options: Options, token: str, clients: Mapping[str, C
     headers = {**started.headers, **options.headers, **({TOKEN_HEADER: token} if token else {})}
     deadline = options.deadline * options.scale
     return Wires(started.server, started.grpc, headers=headers, ca=options.ca, deadline=deadline, clients=clients)
-
-
-def hidden(headers: Mapping[str, str]) -> list[str]:
-    """
-    The values of headers that no record may hold.
-    """
-    return [
-        value
-        for name, value in headers.items()
-        if len(value) >= LONG_ENOUGH or any(word in name.lower() for word in SENSITIVE)
-    ]
 
 
 def asking(server: Server, calls: Asks) -> Callable[..., Observation]:

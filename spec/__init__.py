@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .model import (
+    SERVER,
     SURFACES,
     UNSPECIFIED,
     Cell,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_PROFILE",
+    "SERVER",
     "SURFACES",
     "UNSPECIFIED",
     "BadFile",
@@ -286,6 +288,6 @@ def _rules() -> Mapping[str, Rule]:
                 reply=fields.get("reply", ""),
                 carries=fields.get("carries", ""),
                 excluded=fields.get("excluded", ""),
-                role=fields.get("role", ""),
+                role=fields.get("role", SERVER),
             )
     return rules

@@ -282,6 +282,9 @@ def _chapter(rule: Rule) -> str:
 
 def _rules(chapter: str, rules: Sequence[Rule]) -> Iterator[str]:
     yield f"## {chapter}\n"
+    roles = dict.fromkeys(rule.role for rule in rules if rule.role != spec.SERVER)
+    if roles:
+        yield f"Demanded of the {' and the '.join(roles)}, not of the server.\n"
     checked = [rule for rule in rules if not rule.excluded]
     if checked:
         yield table(

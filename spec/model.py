@@ -19,6 +19,9 @@ UNSPECIFIED = "unspecified"
 SURFACES = ("http", "dapr_grpc", "taskhub")
 """The surfaces of the API."""
 
+SERVER = "server"
+"""The role that most rules are about."""
+
 Level = Literal["MUST", "SHOULD", "MAY", "PROFILE"]
 Outcome = Literal["accepted", "refused", "unspecified"]
 
@@ -157,8 +160,9 @@ class Rule:
     One demand. `reply` names the row that a refusal under this rule shows, where no cell does; `carries` the checks
     that the kit makes by itself, with no scenario that names the rule, empty for most.
 
-    `excluded` is the reason why nothing can observe it, empty for a rule that is checked.
-    `profiles` is empty for a rule that holds in every profile. `role` is empty for a rule that servers keep.
+    `excluded` is the reason why nothing can observe it, empty for a rule that is checked. `role` is whose demand it is:
+    the server's, the client's or the worker's.
+    `profiles` is empty for a rule that holds in every profile.
     """
 
     id: str
@@ -171,7 +175,7 @@ class Rule:
     reply: str
     carries: str
     excluded: str
-    role: str = ""
+    role: str = SERVER
 
 
 @dataclass(frozen=True, slots=True)

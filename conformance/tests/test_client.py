@@ -70,6 +70,15 @@ def test_a_step_becomes_a_message(data: Any, message: Any) -> None:
     assert found == message
 
 
+def test_children_are_meant_anyway_where_no_message_says_so() -> None:
+    """
+    Over surfaces without a word for it, recursive needs no option.
+    """
+    plain = replace(PLAIN, kind="http")
+
+    assert asked({"purge": {"instance": "a", "recursive": True}}, plain) == ("purge", {"instance": "i"})
+
+
 def test_without_an_id_none_is_given() -> None:
     """
     A start whose ID the SDK makes has none in its message.
@@ -87,6 +96,7 @@ def test_without_an_id_none_is_given() -> None:
         ({"start": {"workflow": "W", "as": "a", "at": "soon"}}, ALL, "a client cannot give start at"),
         ({"get": {"instance": "a", "payloads": False}}, ALL, "a client cannot give get payloads"),
         ({"purge": {"instance": "a", "recursive": True}}, PLAIN, "its SDK takes no recursive"),
+        ({"terminate": {"instance": "a", "data": 1}}, replace(PLAIN, verbs=ALL.verbs), "its SDK takes no output"),
         ({"force_purge": "a"}, PLAIN, "its SDK takes no force"),
         ({"wait_start": {"instance": "a", "within": None}}, ALL, "a client gives wait_start a time"),
         ({"request": {"method": "GET", "path": "/"}, "expect": {"status": 200}}, ALL, ""),

@@ -155,6 +155,7 @@ def lie(message: dict[str, Any]) -> None:  # noqa: C901, PLR0912 - one line a li
         return
     if message["op"] == "levitate" and LIE == "knows everything":
         say(number, {"ok": {}})
+        raise Skip
     if not liar or message["op"] != "get":
         return
     if LIE in ("dies once", "dies always") and (LIE == "dies always" or not os.path.exists(FLAG)):  # noqa: PTH110
