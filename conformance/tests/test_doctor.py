@@ -94,3 +94,16 @@ def test_a_driver_that_is_not_there_is_a_wrong_option(command: Any, arguments: A
 
     assert code == 2
     assert why in complaint
+
+
+def test_a_worker_that_hosts_nothing_is_no_worker(command: Any) -> None:
+    """
+    The server that a worker is examined on runs nothing itself: what the worker does not host does not complete.
+    """
+    words = [sys.executable, str(FAKE.with_name("fake_worker.py"))]
+    good, _, _ = command("doctor", "--worker", shlex.join(words))
+    bad, shown, _ = command("doctor", "--worker", shlex.join([*words, "--lie", "hosts nothing"]), "--time-scale", "0.1")
+
+    assert good == 0
+    assert bad == 1
+    assert "FAIL  echo" in shown
