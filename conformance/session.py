@@ -209,9 +209,12 @@ class _Session:
         """
         The server, the kit's own worker beside it, and the drivers; the plan, once clients have said what they can do.
         """
-        builtin = "" if any(one.role == WORKER for one in self.drivers) else self.options.worker
+        driven = any(one.role == WORKER for one in self.drivers)
+        builtin = "" if driven else self.options.worker
         with (
-            target.running(self.target, token=self._token) as started,
+            target.running(
+                self.target.with_worker() if driven or builtin else self.target, token=self._token
+            ) as started,
             worker.working(builtin, started, self._token, self.options.ca),
             crewed(
                 self.drivers, endpoint(started, self._token), self._complain, self.options.cache_dir, self.options.scale

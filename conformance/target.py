@@ -56,6 +56,7 @@ class Target:
     server: str = ""
     grpc: str = ""
     start: tuple[str, ...] = ()
+    hostless: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
     profile: str = spec.DEFAULT_PROFILE
     runtime: str = ""
@@ -74,6 +75,12 @@ class Target:
         """
         known = {"http": self.server or self.start, "grpc": self.grpc}
         return tuple(name for name, given in known.items() if given)
+
+    def with_worker(self) -> Target:
+        """
+        The target for a run that brings a worker: it is started so that it runs no workflow itself.
+        """
+        return replace(self, start=(*self.start, *self.hostless))
 
     def capable(self, *, token: bool) -> tuple[str, ...]:
         """
