@@ -31,7 +31,7 @@ from .console import console
 from .contract import Contract
 from .control import controlled
 from .crew import Crew, crewed, endpoint, named
-from .errors import CannotRun, KitError, UsageError
+from .errors import CannotRun, KitError, NoWorker, UsageError
 from .excused import excused, rewrite
 from .heading import header, not_empty, tell
 from .identity import Allocator, Tokens, run_token
@@ -238,7 +238,10 @@ class _Session:
         """
         try:
             with self._running() as (started, crew):
-                return self._against(started, crew, emit)
+                try:
+                    return self._against(started, crew, emit)
+                except NoWorker as error:
+                    raise NoWorker("\n".join(filter(None, (str(error), crew.flaw(), crew.told())))) from None
         except KitError as error:
             reason = could_not(error)
             self._complain(str(error))

@@ -174,6 +174,9 @@ def lie(message: dict[str, Any]) -> None:  # noqa: C901, PLR0912 - one line a li
             case "does not stop":
                 threading.Event().wait()
         return
+    if message["op"] == "pause" and LIE == "forgets pause":
+        say(number, {"error": {"class": "unsupported", "type": "", "message": "what is that?"}})
+        raise Skip
     if message["op"] == "levitate" and LIE == "knows everything":
         say(number, {"ok": {}})
         raise Skip
