@@ -35,6 +35,7 @@ class Entry:
     One thing that is known to fail, as it stands in the file; fields that it lacks are empty.
 
     Exactly one of `case` (a pattern, see `matches`) and `rule` is set. `expired` is true after the day `expires`.
+    `hangs`: what is under test answers nothing more after the case.
     """
 
     reason: str
@@ -45,6 +46,7 @@ class Entry:
     link: str = ""
     expires: str = ""
     message: str = ""
+    hangs: bool = False
     file: str = ""
     line: int = 0
     expired: bool = False
@@ -62,6 +64,7 @@ class Entry:
             "link",
             "expires",
             "message",
+            "hangs",
             "file",
             "line",
             "expired",
@@ -117,13 +120,15 @@ class ExpectedFailures:
         `pass` becomes `unexpected_pass` where an entry names the case. `fail` becomes `expected_failure` where each
         of the failing checks is excused (the entry is that of the first one), else it stays `fail`; the entry with
         it is then an expired one that would have excused it, or None. Any other result stays as it is.
-        A `fail` without a failing check is not excused. An expired entry excuses nothing and expects nothing.
+        A `fail` without a failing check is not excused. An expired entry excuses nothing and expects nothing. Where an
+        entry says that the case `hangs`, an `error` is expected too.
         """
-        every = (*self.entries, *self.beside)
-        about = [entry for entry in every if entry.about(target=target, version=version, peers=peers)]
+        about = self._about(target, version, peers)
         if attempt_result == "pass":
             named = next((e for e in about if e.case and not e.expired and matches(e.case, case)), None)
             return ("unexpected_pass", named) if named else ("pass", None)
+        if attempt_result == "error" and (hung := _hanging(about, case)):
+            return "expected_failure", hung
         if attempt_result != "fail" or not failing:
             return attempt_result, None
         alive = [entry for entry in about if not entry.expired]
@@ -133,6 +138,16 @@ class ExpectedFailures:
             expired = (_covering(sorted(about, key=lambda e: not e.expired), case, *check) for check in failing)
             return "fail", next(entry for entry in expired if entry and entry.expired)
         return "fail", None
+
+    def hangs(self, case: str, *, target: str, version: str, peers: Sequence[tuple[str, str]] = ()) -> bool:
+        """
+        Whether nothing answers any more after a case, as far as is known.
+        """
+        return _hanging(self._about(target, version, peers), case) is not None
+
+    def _about(self, target: str, version: str, peers: Sequence[tuple[str, str]]) -> list[Entry]:
+        every = (*self.entries, *self.beside)
+        return [entry for entry in every if entry.about(target=target, version=version, peers=peers)]
 
     def stale(  # noqa: PLR0913 - each is a fact of the run
         self,
@@ -306,6 +321,10 @@ def _version(text: str) -> tuple[Any, ...] | None:
 
 def _covering(entries: Iterable[Entry], case: str, rule: str, why: str) -> Entry | None:
     return next((entry for entry in entries if entry.covers(case, rule, why)), None)
+
+
+def _hanging(entries: Iterable[Entry], case: str) -> Entry | None:
+    return next((one for one in entries if one.hangs and not one.expired and matches(one.case, case)), None)
 
 
 def _all_covered(entries: Sequence[Entry], case: str, failing: Sequence[Failing]) -> bool:

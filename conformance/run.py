@@ -116,6 +116,7 @@ class Run:
         self._lock = threading.Lock()
         self._queue: deque[tuple[Case, int]] = deque()
         self._alone: deque[tuple[Case, int]] = deque()
+        self._last: deque[tuple[Case, int]] = deque()
         self._halted = ""
         self._interrupted = False
 
@@ -139,11 +140,20 @@ class Run:
             random.Random(self._settings.seed).shuffle(cases)  # noqa: S311 - an order, no secret
         for number in range(1, self._settings.repeat + 1):
             for case in cases:
-                (self._alone if case.alone else self._queue).append((case, number))
-        for queue, jobs in ((self._queue, self._settings.jobs), (self._alone, 1)):
+                self._queue_of(case).append((case, number))
+        for queue, jobs in ((self._queue, self._settings.jobs), (self._alone, 1), (self._last, 1)):
             if not self._interrupted:
                 self._together(min(jobs, len(queue)), queue, (server, calls, facts))
         return self.finish(server.gone or flaw())
+
+    def _queue_of(self, case: Case) -> deque[tuple[Case, int]]:
+        """
+        Side by side with others, by itself, or when nothing else is left that could suffer from it.
+        """
+        held = self._settings
+        if self._expected.hangs(case.name, target=held.target, version=held.version, peers=held.peers):
+            return self._last
+        return self._alone if case.alone else self._queue
 
     def _together(self, jobs: int, queue: deque[tuple[Case, int]], shared: Shared) -> None:
         """
@@ -164,13 +174,22 @@ class Run:
                 if thread.ident is not None:
                     thread.join(max(0.0, until - time.monotonic()))
 
+    def _forget(self) -> bool:
+        """
+        Execute nothing more; whether there was anything left.
+        """
+        queues = (self._queue, self._alone, self._last)
+        left = any(queues)
+        for queue in queues:
+            queue.clear()
+        return left
+
     def finish(self, reason: str = "") -> Event:
         """
         Tell what was not run, and the footer. `reason`: why the run could not go on.
         """
         with self._lock:
-            self._queue.clear()
-            self._alone.clear()
+            self._forget()
             waiting = [case.name for case in self.plan.cases if case.name not in self.tally.results]
         reason = reason or ("interrupted" if self._interrupted else self._halted)
         for name in waiting:
@@ -227,9 +246,7 @@ class Run:
             for rule, found in outcome.rules:
                 self.tally.rules.setdefault(rule, []).append(found)
             self.tally.bad += result in BAD
-            if self._settings.max_fail and self.tally.bad >= self._settings.max_fail and (self._queue or self._alone):
-                self._queue.clear()
-                self._alone.clear()
+            if self._settings.max_fail and self.tally.bad >= self._settings.max_fail and self._forget():
                 self._halted = f"stopped after {self.tally.bad} failure{'s' * (self.tally.bad > 1)}, as asked"
         self._case(case.name, number, result, outcome, entry)
 
