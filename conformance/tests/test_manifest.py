@@ -75,7 +75,7 @@ def test_a_manifest_is_read_and_names_its_schema(role: str, name: str) -> None:
 @each
 def test_the_version_stands_in_one_line(role: str, name: str) -> None:
     """
-    The release that a driver is for is one line of its manifest; its source does not say it, and a go.mod says it too.
+    The release that a driver is for is one line of its manifest; its source does not say it, a go.mod may say the same.
     """
     driver, folder = manifest.load(role, name), DRIVERS / f"{role}s" / name
     said = re.compile(rf"(?<![\d.]){re.escape(driver.sdk.version)}(?![\d.])")
