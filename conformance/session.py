@@ -31,7 +31,7 @@ from .console import console
 from .contract import Contract
 from .control import controlled
 from .crew import Crew, crewed, endpoint, named
-from .errors import CannotRun, KitError, UsageError
+from .errors import CannotRun, KitError, NoWorker, UsageError
 from .excused import excused, rewrite
 from .heading import header, not_empty, tell
 from .identity import Allocator, Tokens, run_token
@@ -269,6 +269,8 @@ class _Session:
                 )
             facts = replace(self._facts(ask, first[0]), cleans=self._cleans(crew, own, first[0]))
             return run.execute(server, calls, facts, crew.flaw)
+        except NoWorker as error:
+            raise NoWorker("\n".join(filter(None, (str(error), crew.flaw())))) from None
         finally:
             wires.close()
             if server.control is not None:

@@ -75,11 +75,13 @@ def test_a_manifest_is_read_and_names_its_schema(role: str, name: str) -> None:
 @each
 def test_the_version_stands_in_one_line(role: str, name: str) -> None:
     """
-    The release that a driver is for is a line of its manifest, and nothing else in its folder says it.
+    The release that a driver is for is a line of its manifest, and nothing else that it is built from says it: the sums
+    of downloads and what is known to fail are about releases by their nature.
     """
     driver, folder = manifest.load(role, name), DRIVERS / f"{role}s" / name
     said = re.compile(rf"(?<![\d.]){re.escape(driver.sdk.version)}(?![\d.])")
-    texts = [path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()]
+    paths = [path for path in folder.rglob("*") if path.name not in ("go.sum", "expected-failures.yaml")]
+    texts = [path.read_text(encoding="utf-8") for path in paths if path.is_file()]
 
     assert sum(len(said.findall(text)) for text in texts) == 1
 

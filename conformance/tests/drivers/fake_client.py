@@ -77,7 +77,7 @@ def payload(words: dict[str, Any], key: str) -> bytes | None:
 
 
 def state(said: dict[str, Any]) -> dict[str, Any]:
-    held = {key.removeprefix("dapr.workflow."): value for key, value in said["properties"].items()}
+    held = {key.removeprefix("dapr.workflow."): value for key, value in said.get("properties", {}).items()}
     failed = "failure.error_message" in held
     return {
         "instance": said["instanceID"],
