@@ -30,6 +30,7 @@ HELLO: dict[str, Any] = {
     "options": ["raw"],
 }
 CLASSES = {400: "invalid", 404: "not_found", 409: "conflict"}
+NEVER = "0001-01-01T00:00:00Z"  # an instance that has not begun has no times yet
 DONE: dict[str, Any] = {}
 HELLO.update(json.loads(os.environ.get("FAKE_HELLO", "{}")))
 
@@ -82,9 +83,9 @@ def state(said: dict[str, Any]) -> dict[str, Any]:
     return {
         "instance": said["instanceID"],
         "status": NAMES.get(said["runtimeStatus"], said["runtimeStatus"]),
-        "workflow": said["workflowName"],
-        "created_at": said["createdAt"],
-        "updated_at": said["lastUpdatedAt"],
+        "workflow": said.get("workflowName", ""),
+        "created_at": said.get("createdAt", NEVER),
+        "updated_at": said.get("lastUpdatedAt", NEVER),
         "input": held.get("input"),
         "output": held.get("output"),
         "custom_status": held.get("custom_status"),
