@@ -117,7 +117,7 @@ class _Planner:
         elif expect == "cell":
             yield from self._cell(step, cell)
         elif expect == FAILED:
-            yield from self._check(step, "outcome", step.rule, Outcome(accepted=False), ends=True)
+            yield from self._check(step, "outcome", step.rule, Outcome(accepted=False, error=True), ends=True)
         else:
             yield from self._accepted(step, cell)
         if expect != FAILED:

@@ -47,6 +47,13 @@ class Crew:
         """
         return "\n".join([*self.flaws, *filter(None, (one.unsaid() for one in self.clients.values()))])
 
+    def told(self) -> str:
+        """
+        The last lines of the worker, empty where it wrote none.
+        """
+        lines = self.worker.told() if self.worker else ""
+        return f"The worker {self.worker.name}:{lines}" if self.worker and lines else ""
+
     @property
     def surfaces(self) -> tuple[Surface, ...]:
         """

@@ -90,7 +90,7 @@ def doctor(given: str, role: str, options: Options, cache_dir: Path | None) -> i
     chosen, token = reached(options)
     tokens = Tokens(run_token(secrets.choice))
     failed = 0
-    with target.running(chosen.with_worker() if role == WORKER else chosen) as started:
+    with target.running(chosen.with_worker() if role == WORKER else chosen, token=token) as started:
         driver = Driver(ready, endpoint(started, token), scale=options.scale)
         patient = _Patient(driver, ready, started, options, token, tokens.next)
         try:

@@ -108,6 +108,12 @@ class Driver:
             self._alive()
         return f"{self.role} {self.name} broke off: {why}"
 
+    def told(self) -> str:
+        """
+        The last lines of its stderr.
+        """
+        return self._process.told() if self._process else ""
+
     def unsaid(self) -> str:
         """
         How it has broken off without any call that was an error for it, empty where it has not.

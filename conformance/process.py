@@ -138,12 +138,6 @@ class Process:
             raise BrokenError(self._why)
         return answer
 
-    def tells(self) -> tuple[str, ...]:
-        """
-        The last lines of stderr.
-        """
-        return tuple(self._told)
-
     def told(self) -> str:
         """
         The last lines of stderr, to be put behind a sentence.

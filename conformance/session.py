@@ -212,7 +212,9 @@ class _Session:
         driven = any(one.role == WORKER for one in self.drivers)
         builtin = "" if driven else self.options.worker
         with (
-            target.running(self.target.with_worker() if driven or builtin else self.target) as started,
+            target.running(
+                self.target.with_worker() if driven or builtin else self.target, token=self._token
+            ) as started,
             worker.working(builtin, started, self._token, self.options.ca),
             crewed(
                 self.drivers, endpoint(started, self._token), self._complain, self.options.cache_dir, self.options.scale
@@ -236,7 +238,10 @@ class _Session:
         """
         try:
             with self._running() as (started, crew):
-                return self._against(started, crew, emit)
+                try:
+                    return self._against(started, crew, emit)
+                except NoWorker as error:
+                    raise NoWorker("\n".join(filter(None, (str(error), crew.flaw(), crew.told())))) from None
         except KitError as error:
             reason = could_not(error)
             self._complain(str(error))

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    The operation is accepted, or refused, at all.
+    The operation is accepted, or refused, at all. `error`: that there is no instance does not do for a refusal.
     """
 
     accepted: bool
+    error: bool = False
 
 
 @dataclass(frozen=True, slots=True)

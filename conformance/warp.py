@@ -37,12 +37,14 @@ AGAIN = 1 << 50
 @dataclass(slots=True)
 class Fault:
     """
-    What a mutant does: `asks` with each request, `answers` with each answer to one. `held` is what it remembers.
+    What a mutant does: `asks` with each request, `answers` with each answer to one. `held` is what it remembers, `op`
+    what it asks twice.
     """
 
     asks: Callable[[Message, Message], list[Message]] = lambda request, _: [request]
     answers: Callable[[Message, Message, Message], Message] = lambda _, answer, __: answer
     held: Message = field(default_factory=dict)
+    op: str = ""
 
 
 def _keyed(op: str, key: str, change: Callable[[Any], Any]) -> Fault:
@@ -62,9 +64,15 @@ def _keyed(op: str, key: str, change: Callable[[Any], Any]) -> Fault:
 
 def _twice(op: str) -> Fault:
     """
-    A call is made again at once, and its first answer given.
+    A call is made again, and its first answer given once both have come.
     """
-    return Fault(lambda request, _: [request, {**request, "id": AGAIN + request["id"]}][: 1 + (request["op"] == op)])
+
+    def asks(request: Message, held: Message) -> list[Message]:
+        del held
+        again = {**request, "id": AGAIN + request["id"]}
+        return [request, again] if request["op"] == op else [request]
+
+    return Fault(asks, op=op)
 
 
 def _lost(op: str, **ok: Any) -> Fault:
@@ -234,7 +242,7 @@ class Warp:
     def __init__(self, fault: Fault, inner: subprocess.Popen[bytes]) -> None:
         self._fault, self._inner = fault, inner
         self._asked: dict[int, Message] = {}
-        self._lock = threading.Lock()
+        self._kept: dict[int, Message] = {}
 
     def down(self) -> None:
         """
@@ -257,16 +265,22 @@ class Warp:
         assert self._inner.stdout is not None  # noqa: S101 - it is a pipe
         for line in self._inner.stdout:
             answer = json.loads(line)
-            if answer["id"] >= AGAIN:
-                continue
-            request = self._asked.pop(answer["id"])
-            with self._lock:
-                if request["op"] == "hello":
-                    self._fault.held["hello"] = answer.get("ok", {})
-                else:
-                    answer = self._fault.answers(request, answer, self._fault.held)
-            sys.stdout.write(json.dumps(answer) + "\n")
-            sys.stdout.flush()
+            number = answer["id"] % AGAIN
+            if self._asked[number]["op"] == self._fault.op:
+                mate = self._kept.pop(number, None)
+                if mate is None:
+                    self._kept[number] = answer
+                    continue
+                answer = min(answer, mate, key=lambda one: int(one["id"]))
+            self._pass_on(self._asked.pop(number), answer)
+
+    def _pass_on(self, request: Message, answer: Message) -> None:
+        if request["op"] == "hello":
+            self._fault.held["hello"] = answer.get("ok", {})
+        else:
+            answer = self._fault.answers(request, answer, self._fault.held)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
 def main(arguments: list[str]) -> int:

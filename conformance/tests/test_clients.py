@@ -162,17 +162,14 @@ def test_what_a_client_does_not_claim_is_unsupported_before_the_run(run: Any, ev
     assert "cells/running_pause@fake_client" not in {one["case"] for one in plan["cases"]}
 
 
-def test_what_a_client_claims_and_cannot_do_is_an_error(run: Any, monkeypatch: Any) -> None:
+def test_what_a_client_claims_and_cannot_do_is_an_error(run: Any) -> None:
     """
     A driver that names a verb and answers it with unsupported is caught at its word.
     """
-    monkeypatch.setenv("FAKE_HELLO", json.dumps({"verbs": [*HELLO_VERBS, "wait_completion"], "surface": "taskhub"}))
-    code, cases, _ = run("--client", driver(), "-k", "cells/running_wait_completion@*")
+    code, cases, _ = run("--client", driver(lie="forgets pause"), "-k", "cells/running_pause@*")
 
     assert code == 3
-    assert (
-        "hello declares what it answers with unsupported" in cases["cells/running_wait_completion@fake_client"]["cause"]
-    )
+    assert "hello declares what it answers with unsupported" in cases["cells/running_pause@fake_client"]["cause"]
 
 
 @pytest.mark.parametrize(
@@ -272,6 +269,16 @@ def test_a_worker_hosts_the_workflows(run: Any, events: Any) -> None:
     assert code == 0, shown
     assert len(cases) > 10
     assert [one["role"] for one in header["sdks"]] == ["client", "worker"]
+
+
+def test_a_driver_that_does_not_stop_well_is_told(run: Any) -> None:
+    """
+    What it did when it was told to stop is said; the verdict is about the SDK.
+    """
+    code, _, shown = run("--client", driver(lie="dies at stop"), "-k", "cells/running_get@*")
+
+    assert code == 0
+    assert "client fake_client: it was told to stop: it ended with exit code 9" in shown
 
 
 @pytest.mark.parametrize(("lie", "why"), [("dies at start", "no stream to the sidecar"), ("dies later", "broke off")])

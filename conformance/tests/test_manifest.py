@@ -75,15 +75,17 @@ def test_a_manifest_is_read_and_names_its_schema(role: str, name: str) -> None:
 @each
 def test_the_version_stands_in_one_line(role: str, name: str) -> None:
     """
-    The release that a driver is for is a line of its manifest, and nothing else that it is built from says it: the sums
-    of downloads and what is known to fail are about releases by their nature.
+    The release that a driver is for is one line of its manifest; its source does not say it, and a go.mod says it too.
     """
     driver, folder = manifest.load(role, name), DRIVERS / f"{role}s" / name
     said = re.compile(rf"(?<![\d.]){re.escape(driver.sdk.version)}(?![\d.])")
-    paths = [path for path in folder.rglob("*") if path.name not in ("go.sum", "expected-failures.yaml")]
-    texts = [path.read_text(encoding="utf-8") for path in paths if path.is_file()]
+    texts = {path: path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()}
+    counts = {path.name: len(said.findall(text)) for path, text in texts.items()}
+    sources = [path.name for path in texts if path.suffix in SOURCES]
 
-    assert sum(len(said.findall(text)) for text in texts) == 1
+    assert counts[manifest.FILE] == 1
+    assert [counts[source] for source in sources] == [0]
+    assert counts.get("go.mod", 1) == 1
 
 
 @each

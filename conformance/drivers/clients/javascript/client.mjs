@@ -150,6 +150,9 @@ function say(id, answer, then) {
   );
 }
 
+// Until 3.6 the SDK raises events without awaiting what comes of it; that is no reason to end for everybody.
+process.on("unhandledRejection", (error) => console.error(error));
+
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, op, ...given } = JSON.parse(line);
   if (op === "stop") {

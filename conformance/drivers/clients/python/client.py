@@ -63,8 +63,11 @@ class Client:
             "fields": ["workflow", "created_at", "updated_at", "input", "output", "custom_status", "failure"],
             "errors": sorted(set(CLASSES.values())),
             "statuses": {name: name for name in self._statuses},
-            "options": ["delay", "output", "recursive"],
+            "options": ["delay", "output", *self._known("recursive")],
         }
+
+    def _known(self, option):
+        return {option} & {*inspect.signature(self._sdk.terminate_workflow).parameters}
 
     def start(self, workflow, instance=None, input=None, delay=None):
         at = None if delay is None else datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=delay)
@@ -80,11 +83,11 @@ class Client:
     def resume(self, instance):
         self._sdk.resume_workflow(instance)
 
-    def terminate(self, instance, output=None, recursive=True):
-        self._sdk.terminate_workflow(instance, output=output, recursive=recursive)
+    def terminate(self, instance, output=None, recursive=None):
+        self._sdk.terminate_workflow(instance, output=output, **given(recursive=recursive))
 
-    def purge(self, instance, recursive=True):
-        self._sdk.purge_workflow(instance, recursive=recursive)
+    def purge(self, instance, recursive=None):
+        self._sdk.purge_workflow(instance, **given(recursive=recursive))
 
     def raise_event(self, instance, name, data=None):
         self._sdk.raise_workflow_event(instance, name, data=data)
@@ -94,6 +97,13 @@ class Client:
 
     def wait_completion(self, instance, timeout):
         return shown(self._sdk.wait_for_workflow_completion(instance, timeout_in_seconds=timeout))
+
+
+def given(**options):
+    """
+    The options that were asked for: the others are the SDK's to choose.
+    """
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def named(name):

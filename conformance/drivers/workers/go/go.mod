@@ -2,4 +2,5 @@ module workflow-conformance/workers/go
 
 go 1.26.0
 
-// The SDK's release stands in driver.yaml; building adds it, and what it needs as it pins it.
+// What the SDK needs is as the SDK pins it: building fills it in.
+require github.com/dapr/go-sdk v1.14.2
