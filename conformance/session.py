@@ -274,6 +274,8 @@ class _Session:
                 )
             facts = replace(self._facts(ask, first[0]), cleans=self._cleans(crew, own, first[0]))
             return run.execute(server, calls, facts, crew.flaw)
+        except NoWorker as error:
+            raise NoWorker("\n".join(filter(None, (str(error), crew.flaw())))) from None
         finally:
             wires.close()
             if server.control is not None:
