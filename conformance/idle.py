@@ -54,7 +54,7 @@ class _Idle:
         """
         The same to everything. Raises BrokenError or WrongError.
         """
-        del seconds, words
+        del seconds
         if self._kind == "gone":
             raise BrokenError("it ended with exit code 0")
         classes = {"unsupported": "unsupported", "missing": "not_found", "failing": "other"}
@@ -62,7 +62,7 @@ class _Idle:
             return Answer(None, {"class": classes[self._kind], "type": "", "message": ""})
         least: dict[str, Any] = {}
         if self._kind == "nothing" and op == "start":
-            least["instance"] = "made-up"
+            least["instance"] = words.get("instance", "made-up")
         if self._kind == "nothing" and op in ("get", "wait_start", "wait_completion"):
             least["state"] = None
         return checked(Answer(least, None, json.dumps({"id": 1, "ok": least})), op)
