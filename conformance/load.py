@@ -144,16 +144,43 @@ class _RepeatError(Exception):
 
 def _repeated(value: Any) -> Any:
     """
-    A value with each `{$repeat: {text, times}}` written out.
+    A value with each `{$repeat: {text, times}}` written out as text, and each `{$repeat: {items, times}}` as a list.
     """
     if isinstance(value, dict):
+        if value.keys() == {"$nest"}:
+            return _nested(value["$nest"])
         if value.keys() != {"$repeat"}:
             return {key: _repeated(inner) for key, inner in value.items()}
         match value["$repeat"]:
             case {"text": str(text), "times": int(times), **rest} if not rest and 0 <= len(text) * times <= REPEATED:
                 return text * times
-        raise _RepeatError(f"$repeat: {{text: ..., times: ...}} of at most {REPEATED} characters is expected")
+            case {"items": list(items), "times": int(times), **rest} if not rest and 0 <= len(items) * times <= LISTED:
+                return [_repeated(item) for item in items] * times
+        raise _RepeatError(
+            f"$repeat: {{text: ..., times: ...}} of at most {REPEATED} characters is expected,"
+            f" or {{items: [...], times: ...}} of at most {LISTED}"
+        )
     return [_repeated(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _nested(nest: Any) -> Any:
+    """
+    A value with another around it, so many times: each `$inner` of the outer stands for what it is put around.
+    """
+    match nest:
+        case {"outer": outer, "inner": inner, "times": int(times), **rest} if not rest and 0 <= times <= NESTED:
+            for _ in range(times):
+                inner = _put(outer, inner)
+            return inner
+    raise _RepeatError(f"$nest: {{outer: ..., inner: ..., times: ...}} of at most {NESTED} times is expected")
+
+
+def _put(outer: Any, inner: Any) -> Any:
+    if isinstance(outer, dict):
+        return {key: _put(value, inner) for key, value in outer.items()}
+    if isinstance(outer, list):
+        return [_put(value, inner) for value in outer]
+    return inner if outer == "$inner" else outer
 
 
 def _matrix(matrix: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -188,6 +215,12 @@ def _bytes(entry: Traversable) -> bytes:
 
 REPEATED = 16 << 20
 """Characters that a repetition may come to."""
+
+LISTED = 10_000
+"""Items that a repetition may come to."""
+
+NESTED = 100
+"""How deep a value may be put into itself."""
 
 MAX_READ = (1 << 20) + 1
 """Bytes of a file that are looked at: one more than is allowed."""
