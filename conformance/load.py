@@ -165,22 +165,23 @@ def _repeated(value: Any) -> Any:
 
 def _nested(nest: Any) -> Any:
     """
-    A value with another around it, so many times: each `$inner` of the outer stands for what it is put around.
+    A value with another around it, so many times: each `$inner` of the outer stands for what it is put around,
+    each `$number` for how deep that is.
     """
     match nest:
         case {"outer": outer, "inner": inner, "times": int(times), **rest} if not rest and 0 <= times <= NESTED:
-            for _ in range(times):
-                inner = _put(outer, inner)
+            for number in range(1, times + 1):
+                inner = _put(outer, {"$inner": inner, "$number": number})
             return inner
     raise _RepeatError(f"$nest: {{outer: ..., inner: ..., times: ...}} of at most {NESTED} times is expected")
 
 
-def _put(outer: Any, inner: Any) -> Any:
+def _put(outer: Any, given: Mapping[str, Any]) -> Any:
     if isinstance(outer, dict):
-        return {key: _put(value, inner) for key, value in outer.items()}
+        return {key: _put(value, given) for key, value in outer.items()}
     if isinstance(outer, list):
-        return [_put(value, inner) for value in outer]
-    return inner if outer == "$inner" else outer
+        return [_put(value, given) for value in outer]
+    return given.get(outer, outer) if isinstance(outer, str) else outer
 
 
 def _matrix(matrix: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
