@@ -1,5 +1,5 @@
 """
-The commands that go beyond the scenarios: walk, minimize, diff-run, fuzz and mutants. Parse and call, nothing else.
+The commands that go beyond the scenarios: walk, minimize, diff-run, fuzz, mutants, matrix. Parse and call, no more.
 
 Rule 1: what only one command needs is imported by that command.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import Phases, addressed, options, reaching, selecting, side_by_side
+from .options import Phases, Scale, addressed, cached, options, reaching, selecting, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,5 +134,29 @@ def mutants_command(*, globs: Sequence[str], jobs: int | None, out: Path, **flag
     raise SystemExit(kills.prove(globs, jobs or side_by_side(), out, **flags))
 
 
-COMMANDS = (walk_command, minimize_command, diff_run_command, fuzz_command, mutants_command)
+@click.command("matrix")
+@click.option("--clients", multiple=True, metavar="NAME,...", help="Clients, as --client of run; kit: the kit's own.")
+@click.option("--workers", multiple=True, metavar="NAME,...", help="Workers, as --worker of run; builtin: the kit's.")
+@click.option("-k", "names", multiple=True, metavar="GLOB", help="Cases, scenarios or areas; !GLOB leaves out.")
+@click.option("--profile", default="", metavar="P", help="What everything is held to.")
+@click.option("-j", "jobs", type=click.IntRange(1, 64), default=1, metavar="N", help="Pairs at a time.")
+@click.option("--time-scale", "scale", type=Scale(), default=1.0, help="Multiplies every wait and deadline.")
+@click.option("--fold", is_flag=True, help="Run nothing: write the page from the records that are there.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"), metavar="DIR")
+@cached
+def matrix_command(names: Sequence[str], profile: str, **given: Any) -> None:
+    """
+    Run every client with every worker against the reference server, and write one page: sdks.md.
+
+    By default every driver of the kit whose toolchain is here, and the kit's own calls and executor; those left out are
+    named. Records stay in the folder sdks beside the page. Exit code 0: nothing is red. 1: something fails that is not
+    expected to. 2: wrong options. 3: a pair could not run, or not to its end.
+    """
+    from . import sdks  # noqa: PLC0415 - rule 1
+
+    more = [*(("--profile", profile) if profile else ()), *(word for one in names for word in ("-k", one))]
+    raise SystemExit(sdks.matrix(sdks.Wanted(more=tuple(more), **given)))
+
+
+COMMANDS = (walk_command, minimize_command, diff_run_command, fuzz_command, mutants_command, matrix_command)
 """In the order in which help shows them."""
