@@ -9,6 +9,7 @@ import re
 import socket
 import sys
 import threading
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     What is marked `first` begins before the others, so that these run beside it.
     """
     items.sort(key=lambda item: item.get_closest_marker("first") is None)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """
+    Count and name what was left out for lack of a toolchain.
+    """
+    reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ())]
+    left = Counter(reason.removeprefix("Skipped: ") for reason in reasons if "is not on the PATH" in reason)
+    if left:
+        terminalreporter.section(f"{left.total()} tests left out for lack of a toolchain")
+    for reason, number in sorted(left.items()):
+        terminalreporter.write_line(f"{number:4} {' '.join(reason.split())}")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def built() -> Built:
     def get(role: str, name: str) -> build.Ready:
         missing = [tool for tool in manifest.load(role, name).toolchain if shutil.which(tool.program) is None]
         if missing:
-            pytest.skip(f"the {role} {name} is not driven: {missing[0].program} is missing; {missing[0].hint}")
+            pytest.skip(f"the {role} {name} is not driven: {missing[0].program} is not on the PATH; {missing[0].hint}")
         return build.built(name, role=role)
 
     return get
