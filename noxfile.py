@@ -58,3 +58,10 @@ def mutants(session: nox.Session) -> None:
     """Measure what every scenario is worth and write reports/mutants.md anew; the tests compare it."""
     session.install("-e", ".")
     session.run("workflow-conformance", "mutants", "--all", *session.posargs)
+
+
+@nox.session
+def sdks(session: nox.Session) -> None:
+    """Run every client with every worker of the SDKs and write reports/sdks.md anew."""
+    session.install("-e", ".")
+    session.run("workflow-conformance", "matrix", *session.posargs)
