@@ -35,7 +35,7 @@ class Entry:
     One thing that is known to fail, as it stands in the file; fields that it lacks are empty.
 
     Exactly one of `case` (a pattern, see `matches`) and `rule` is set. `expired` is true after the day `expires`.
-    `hangs`: what is under test answers nothing more after the case.
+    `hangs`: what is under test answers nothing more after the case. `together`: only in runs with such a peer.
     """
 
     reason: str
@@ -47,6 +47,7 @@ class Entry:
     expires: str = ""
     message: str = ""
     hangs: bool = False
+    together: str = ""
     file: str = ""
     line: int = 0
     expired: bool = False
@@ -65,6 +66,7 @@ class Entry:
             "expires",
             "message",
             "hangs",
+            "together",
             "file",
             "line",
             "expired",
@@ -76,6 +78,8 @@ class Entry:
         Whether the entry is about this target, or about one of its peers: client:NAME or worker:NAME, each with the
         version of its SDK. Without a target it is about the server; a range is not about an unknown version.
         """
+        if self.together and not any(matches(self.together, name) for name, _ in peers):
+            return False
         every = ((target, version), *(peers if self.target else ()))
         return any(
             matches(self.target or "*", name) and (not self.versions or within(its, self.versions))

@@ -409,6 +409,18 @@ def test_an_entry_may_be_about_an_sdk(target: str, versions: str, *, about: bool
     assert entry.about(target="reference", version="1.18.2", peers=peers) is about
 
 
+def test_an_entry_may_be_about_two_that_run_together() -> None:
+    """
+    What a client does wrong and only some workers mind is expected with these alone.
+    """
+    entry = Entry("a reason", case="*", target="client:python", together="worker:*")
+    facts: dict[str, Any] = {"target": "t", "version": ""}
+
+    assert entry.about(**facts, peers=(("client:python", "1"), ("worker:go", "2")))
+    assert not entry.about(**facts, peers=(("client:python", "1"),))
+    assert not entry.about(**facts, peers=(("client:go", "1"), ("worker:go", "2")))
+
+
 def test_entries_beside_a_file_count_and_are_never_written() -> None:
     """
     What ships with a driver excuses as an entry of the file does; --update leaves it where it is.
