@@ -16,12 +16,12 @@ from .errors import KitError
 from .identity import IdentityError, short, spell
 from .judge import accepts, shown
 from .match import plain
-from .scenario import LOOKS, WITHIN
+from .scenario import FAULT, LOOKS, WITHIN
 from .steps import Steps
 from .talk import StoppedError, Talk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .calls import Asks
     from .exchange import Observation, Request
@@ -62,13 +62,14 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """
-    What all cases of a run share besides the server.
+    What all cases of a run share besides the server. `cleans`: who cleans up on a surface, where that is another.
     """
 
     allocator: Allocator
     token: Callable[[], str]
     ended: frozenset[str]
     keep: bool = False
+    cleans: Mapping[str, Asks] = field(default_factory=dict)
 
 
 def attempt(case: Case, number: int, server: Server, calls: Asks, facts: Facts) -> Outcome:
@@ -84,6 +85,8 @@ def attempt(case: Case, number: int, server: Server, calls: Asks, facts: Facts) 
             try:
                 _execute(case, steps, talk, outcome, executed)
             finally:
+                if any(one.step.verb == FAULT for one in case.steps):
+                    talk.trouble({})
                 if not facts.keep:
                     _clean(steps, talk, facts)
     except (StoppedError, KitError, IdentityError) as error:
@@ -184,7 +187,7 @@ def _clean(steps: Steps, talk: Talk, facts: Facts) -> None:
         identity = steps.known.get(name)
         if server.gone or not isinstance(identity, str):
             continue
-        sweep(ask, talk.calls, identity, facts.ended, CLEANING * server.scale)
+        sweep(ask, facts.cleans.get(talk.calls.url, talk.calls), identity, facts.ended, CLEANING * server.scale)
 
 
 def sweep(

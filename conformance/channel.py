@@ -39,7 +39,10 @@ _OWN_WORDS = re.compile(
 """How the library begins what it says of a call that no status came for; older ones say it of those that one did."""
 
 _RECONNECT = 100
-"""Milliseconds until a broken connection is tried again, at first and at most."""
+"""Milliseconds until a broken connection is tried again, at first; at most it is ten times that."""
+
+_CONNECT = 20_000
+"""Milliseconds that a server has to take a connection, which the library calls a backoff too; machines may be busy."""
 
 _OPTIONS = (
     ("grpc.enable_retries", 0),
@@ -48,7 +51,7 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_BODY),
     ("grpc.max_send_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", _RECONNECT),
-    ("grpc.min_reconnect_backoff_ms", _RECONNECT),
+    ("grpc.min_reconnect_backoff_ms", _CONNECT),
     ("grpc.max_reconnect_backoff_ms", 10 * _RECONNECT),
     ("grpc.primary_user_agent", "workflow-conformance"),
     ("grpc.use_local_subchannel_pool", 1),

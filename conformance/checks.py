@@ -15,22 +15,31 @@ import spec
 
 from . import load
 from .believe import Beliefs
+from .client import message
 from .errors import BadFiles
 from .names import dynamic
-from .scenario import LOOKS
-from .wants import Answer, Check, Count, Document, Fields, Gone, Outcome, Planned, RowOf, Wants, row_of
+from .scenario import FAULT, LOOKS
+from .wants import Answer, Check, Count, Document, Fields, Gone, Outcome, Planned, RowOf, Wants, Wire, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .client import Client
     from .contract import Contract
     from .scenario import Row, Scenario, Step
 
 HTTP = "http"
 """The kind of surface that the OpenAPI document describes."""
 
-DOCUMENT_RULE, MESSAGE_RULE = spec.carrying("body"), spec.carrying("message")
-"""The rules that an answer breaks which is not in the OpenAPI document, or not the message of its method."""
+UNASKED = ("restart", FAULT)
+"""The verbs that no client is asked for."""
+
+FAILED = "failed"
+"""What is expected of an operation that meets trouble: an error, whichever."""
+
+DOCUMENT_RULE, MESSAGE_RULE, ANSWER_RULE = (spec.carrying(kind) for kind in ("body", "message", "answer"))
+"""The rules that an answer breaks which is not in the OpenAPI document, not the message of its method, or not the
+whole of what an SDK shows."""
 
 
 def document_rule(kind: str) -> str:
@@ -40,13 +49,20 @@ def document_rule(kind: str) -> str:
     return DOCUMENT_RULE if kind == HTTP else MESSAGE_RULE
 
 
-def plan(scenario: Scenario, row: Row, held: spec.Spec, contract: Contract, kind: str = HTTP) -> tuple[Planned, ...]:
+def plan(  # noqa: PLR0913, PLR0917 - what a plan is made of
+    scenario: Scenario,
+    row: Row,
+    held: spec.Spec,
+    contract: Contract,
+    kind: str = HTTP,
+    client: Client | None = None,
+) -> tuple[Planned, ...]:
     """
-    Each step of one row of a scenario with its checks.
+    Each step of one row of a scenario with its checks; `client` is who makes the calls, where that is not the kit.
 
-    Raises BadFiles when the steps do not fit the table.
+    Raises BadFiles when the steps do not fit the table, Unsupported when they are not for this client.
     """
-    planner = _Planner(scenario, held, contract, kind)
+    planner = _Planner(scenario, held, contract, kind, client)
     steps = tuple(planner.step(step) for step in row.steps)
     if planner.wrong:
         raise BadFiles(planner.wrong)
@@ -54,19 +70,25 @@ def plan(scenario: Scenario, row: Row, held: spec.Spec, contract: Contract, kind
 
 
 class _Planner:
-    def __init__(self, scenario: Scenario, held: spec.Spec, contract: Contract, kind: str) -> None:
+    def __init__(
+        self, scenario: Scenario, held: spec.Spec, contract: Contract, kind: str, client: Client | None
+    ) -> None:
         self._scenario, self._spec, self._contract = scenario, held, contract
+        self._mine = self._client = client
         self._own = self._kind = kind
         self._machine, self._on = held.machine, {name: of for name, of, _ in load.surfaces(contract.openapi)}
         self._beliefs = Beliefs(held.machine)
         self.wrong: list[str] = []
 
     def step(self, step: Step) -> Planned:
-        self._kind = self._on.get(step.on, self._own)
+        self._kind, self._client = self._on.get(step.on, self._own), None if step.on else self._mine
         try:
+            if self._client and step.verb not in UNASKED:
+                for one in step.branches or (step,):
+                    message(self._client, one, one.call, "")
             return self._planned(step)
         finally:
-            self._kind = self._own
+            self._kind, self._client = self._own, self._mine
 
     def _planned(self, step: Step) -> Planned:
         if step.verb == "parallel":
@@ -78,7 +100,7 @@ class _Planner:
             return Planned(step, tuple(self._request(step)))
         if step.verb == "call":
             return Planned(step, tuple(self._call(step)))
-        if step.verb == "restart":
+        if step.verb in ("restart", FAULT):
             return Planned(step, ())
         return Planned(step, tuple(self._operation(step)))
 
@@ -94,11 +116,15 @@ class _Planner:
             yield from self._absent(step, cell)
         elif expect == "cell":
             yield from self._cell(step, cell)
+        elif expect == FAILED:
+            yield from self._check(step, "outcome", step.rule, Outcome(accepted=False, error=True), ends=True)
         else:
             yield from self._accepted(step, cell)
-        yield from self._document(step)
+        if expect != FAILED:
+            yield from self._document(step)
         yield from self._further(step)
-        self._follow(step, cell, refused=bool(refused))
+        yield from self._wire(step)
+        self._follow(step, cell, refused=bool(refused) or expect == FAILED)
 
     def _follow(self, step: Step, cell: spec.Cell, *, refused: bool) -> None:
         looks = step.operation == "get"
@@ -203,6 +229,20 @@ class _Planner:
                 step, "fields", rule, self._fields(step.operation, fields), suffix=f"checks.{number}"
             )
 
+    def _wire(self, step: Step) -> Iterator[Check]:
+        for number, (rule, expect) in enumerate(step.wire, 1):
+            if self._client:
+                self._client.shows(expect.get("shown", ()))
+            names = self._client.statuses if self._client else {}
+            wants = Wire(step.operation, self._endpoints(step.operation), expect, names)
+            yield from self._check(step, "wire", rule, wants, suffix=f"wire.{number}")
+
+    def _endpoints(self, operation: str) -> tuple[str, ...]:
+        if self._kind == HTTP:
+            return self._contract.endpoints(operation)
+        surface = spec.grpc()[self._kind]
+        return tuple(f"POST {surface.path(operation, version)}" for version in surface.versions)
+
     # -- raw requests and branches --
 
     def _request(self, step: Step) -> Iterator[Check]:
@@ -288,6 +328,9 @@ class _Planner:
             yield Check(f"{step.number}.{suffix or kind}", step.index, step.line, kind, rule, wants, ends)
 
     def _document(self, step: Step) -> Iterator[Check]:
+        if self._client:
+            yield from self._check(step, "body", ANSWER_RULE, Document(step.operation))
+            return
         named = self._contract.operation(step.operation).id if self._kind == HTTP else step.operation
         yield from self._check(step, "body", document_rule(self._kind), Document(named))
 
@@ -300,7 +343,8 @@ class _Planner:
             yield from self._check(step, "reply", self._spec.replies[name].rule, row)
 
     def _row(self, name: str) -> RowOf | None:
-        return row_of(self._spec.replies[name], self._kind)
+        row = row_of(self._spec.replies[name], self._kind)
+        return self._client.row(row, self._spec.replies[name]) if row and self._client else row
 
     def _accepts(self, reply: str) -> bool:
         return self._spec.replies[reply].outcome == "accepted"
@@ -313,6 +357,8 @@ class _Planner:
         return Gone(None if cell.reply == spec.UNSPECIFIED else self._row(cell.reply))
 
     def _fields(self, operation: str, fields: Any) -> Fields:
+        if self._client:
+            self._client.shows(fields)
         wanted = {key: self._words(inner) if key == "runtimeStatus" else inner for key, inner in fields.items()}
         return Fields(operation, wanted, dynamic(wanted))
 
@@ -323,10 +369,14 @@ class _Planner:
         """
         States as this kind of surface reports them.
         """
-        if isinstance(wanted, str) and wanted in self._machine.states:
-            return self._machine.states[wanted].reported.get(self._kind, wanted)
+        if isinstance(wanted, str):
+            state = self._machine.states.get(wanted)
+            word = state.reported.get(self._kind, wanted) if state else wanted
+            return self._client.words([word])[0] if self._client else word
         if isinstance(wanted, dict):
             return {key: self._words(inner) for key, inner in wanted.items()}
+        if isinstance(wanted, list) and self._client:
+            return self._client.words(wanted)
         return [self._words(inner) for inner in wanted] if isinstance(wanted, list) else wanted
 
     def _bad(self, step: Step, offending: str, expected: str) -> None:

@@ -19,14 +19,14 @@ import click
 import spec
 
 from .errors import KitError, UsageError
-from .options import options, reaching, selecting
+from .options import addressed, cached, options, reaching, selecting
 from .proofs import COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 REPORTS = ("junit",)
-LISTS = ("rules", "scenarios", "cases", "profiles", "targets", "mutants")
+LISTS = ("rules", "scenarios", "cases", "profiles", "targets", "mutants", "clients", "workers")
 
 
 class _Group(click.Group):
@@ -53,7 +53,12 @@ def cli() -> None:
 )
 @click.option("--grpc", default="", metavar="HOST:PORT", help="Its gRPC port, for the surfaces grpc and taskhub.")
 @click.option("--target", default="", metavar="NAME|FILE", help="A target of the kit, or a target file.")
-@click.option("--worker", default="", metavar="NAME", help="A worker to bring along for the run: builtin.")
+@click.option(
+    "--client", "clients", multiple=True, metavar="NAME|CMD", help="An SDK that makes the calls; may be repeated."
+)
+@click.option("--worker", default="", metavar="NAME|CMD", help="An SDK that hosts the workflows, or builtin.")
+@click.option("--control", is_flag=True, help="The server has its control: what clients send is checked too.")
+@cached
 @selecting
 @click.option("-j", "jobs", type=click.IntRange(1, 256), default=None, metavar="N", help="Cases at a time.")
 @click.option("-x", "first", is_flag=True, help="Stop at the first failure.")
@@ -88,7 +93,10 @@ def run_command(**given: Any) -> None:
         expected=given["expected"],
         update=given["update"],
         dry_run=given["dry_run"],
+        clients=given["clients"],
         worker=given["worker"],
+        cache_dir=given["cache_dir"],
+        control=given["control"],
     )
     raise SystemExit(session.run(asked))
 
@@ -99,7 +107,7 @@ def run_command(**given: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_command(what: str, *, as_json: bool, **given: Any) -> None:
     """
-    Show the rules, scenarios, cases, profiles, targets or mutants there are.
+    Show the rules, scenarios, cases, profiles, targets, mutants, clients or workers there are.
     """
     from . import listing  # noqa: PLC0415 - rule 2
 
@@ -112,6 +120,24 @@ def list_command(what: str, *, as_json: bool, **given: Any) -> None:
         raise UsageError(f"--profile {given['profile']}: there are {', '.join(spec.profiles())}{hint}")
     asked = listing.Asked(given["profile"] or spec.DEFAULT_PROFILE, given["scenarios"], given)
     listing.show(what, asked, as_json=as_json)
+
+
+@cli.command("doctor")
+@click.option("--client", default="", metavar="NAME|CMD", help="The client driver to examine.")
+@click.option("--worker", default="", metavar="NAME|CMD", help="The worker to examine.")
+@addressed
+@cached
+def doctor_command(client: str, worker: str, *, cache_dir: Path | None, **given: Any) -> None:
+    """
+    Prove a driver before its SDK is judged: hello, an unknown op, an echo, a clean stop.
+
+    Exit code 0: fit to be trusted. 1: a check failed. 2: wrong options. 3: could not run.
+    """
+    from . import doctor  # noqa: PLC0415 - rule 2
+
+    if bool(client) == bool(worker):
+        raise UsageError("doctor: one driver at a time is examined; --client NAME|CMD or --worker NAME|CMD names it")
+    raise SystemExit(doctor.doctor(client or worker, "client" if client else "worker", options(given), cache_dir))
 
 
 @cli.command("serve", context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)

@@ -93,6 +93,13 @@ class Contract:
         """
         return self._by_name[name]
 
+    def endpoints(self, operation: str) -> tuple[str, ...]:
+        """
+        Where an operation is documented: method and path, in each version.
+        """
+        found = self._by_name[operation]
+        return tuple(f"{found.method} {found.prefix.replace('{version}', one)}{found.path}" for one in self.versions)
+
     def probe(self, kind: str) -> Operation:
         """
         The first operation that the document marks as a probe of this kind.

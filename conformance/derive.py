@@ -39,6 +39,9 @@ LATER = 600
 
 RERUN, TIME, EXPIRED, SCHEDULED = "rerun", "at", "DEADLINE_EXCEEDED", "WF-START-020"
 INSTANCE, NOBODY, CONTROL = "wf", "nobody", "control"
+ECHOED = "complete"
+"""The happening that ConformanceEcho comes to by itself."""
+
 FOLDER = "cells"
 Step = dict[str, Any]
 
@@ -137,7 +140,7 @@ def _file(held: Spec, state: str, operation: str, way: tuple[Edge, ...] | None, 
     unused = state == nowhere(machine) and not purged
     instance = NOBODY if unused else INSTANCE
     only = machine.operations[operation].surfaces
-    steps = [*_control(unused=unused), *_path(machine, state, way, _first(operation), only)]
+    steps = [*_control(machine, unused=unused), *_path(machine, state, way, _first(operation), only)]
     here, known = state, operation == RERUN and machine.states[state].exists and way is not None
     steps += [NUMBERED] * known
     profiles = list(held.rules[NUMBERED["rule"]].profiles) if known else []
@@ -245,12 +248,18 @@ def _story(title: str, state: str, steps: list[Step], more: Step, *, held: bool)
     return HEADER + written(data)
 
 
-def _control(*, unused: bool) -> Iterator[Step]:
+def _control(machine: Machine, *, unused: bool) -> Iterator[Step]:
     """
-    An accepted step for a scenario whose other steps may all be refused.
+    An accepted step for a scenario whose other steps may all be refused, and what comes of it: who does nothing shows
+    nothing.
     """
     if unused:
+        cell = next(row[ECHOED] for row in machine.table.values() if not row[ECHOED].impossible)
         yield {"start": {"workflow": "ConformanceEcho", "input": 1, "as": CONTROL}}
+        yield {
+            "eventually": {"get": CONTROL, "expect": {"runtimeStatus": settled(machine, cell)}},
+            "rule": cell.settles_rule,
+        }
 
 
 def _path(

@@ -28,7 +28,7 @@ from .errors import CannotRun, UsageError
 from .plan import plan
 from .provenance import kit_version, spec_sha256
 from .reach import arrived
-from .record import Record
+from .record import Record, hidden
 from .report.text import clean, short
 from .run import LEAVING
 from .wires import addressed
@@ -67,9 +67,7 @@ def run(options: Options, left: str, right: str, asked: Asked) -> int:
     held = session.profile(options.profile or sides["a"].chosen.profile)
     planned = _plan(options, held, sides)
     secrets = [
-        one
-        for side in sides.values()
-        for one in (side.token, *session.hidden({**side.chosen.headers, **options.headers}))
+        one for side in sides.values() for one in (side.token, *hidden({**side.chosen.headers, **options.headers}))
     ]
     began = time.monotonic()
     try:

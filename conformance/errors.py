@@ -7,7 +7,8 @@ What can go wrong before there is a verdict, by the step of the conversation it 
     `-- CannotRun           exit 3   the harness or the target could not run
         |-- Unreachable     exit 3   nothing answers, or something that is no workflow API
         |-- NoWorker        exit 3   the API answers, and nobody runs the kit workflows
-        `-- TargetDied      exit 3   a server that we started went away
+        |-- TargetDied      exit 3   a server that we started went away
+        `-- DriverFailed    exit 3   a client or worker under test does not start, or not as the protocol says
 
 A wrong answer of a server is never an exception: it is a verdict.
 """
@@ -67,4 +68,10 @@ class NoWorker(CannotRun):
 class TargetDied(CannotRun):
     """
     A server that the kit started did not get ready, or went away; the text quotes its last lines.
+    """
+
+
+class DriverFailed(CannotRun):
+    """
+    A driver does not start, or says hello in a way that no driver does; the text quotes its last lines.
     """

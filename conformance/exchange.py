@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Trouble = Literal["", "environment", "protocol"]
+Trouble = Literal["", "environment", "protocol", "driver"]
 
 OK = "OK"
 """The status of a call that went well, where statuses have names."""
@@ -37,7 +37,8 @@ class Request:
     A request, byte for byte; a header of None is left out. `retriable`: sending it twice does no harm.
 
     A call of a method has `reads`, which tells what its answer says, and `text`, its message for people. `within`:
-    the caller itself gives up after so many seconds, which is an answer then; infinite: it says no time.
+    the caller itself gives up after so many seconds, which is an answer then; infinite: it says no time. `via`: the
+    client under test that is to make the call, empty where the kit makes it itself.
     """
 
     method: str
@@ -48,14 +49,16 @@ class Request:
     text: str = ""
     reads: Callable[[bytes], Said] | None = None
     within: float | None = None
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
     """
     What was seen. Without a status there was no answer: `environment` when nobody answered in time,
-    `protocol` when what came is no answer, or not the whole of one. The status is a number of HTTP, or the name of
-    one of gRPC; the answer to a call that went well has `said`.
+    `protocol` when what came is no answer, or not the whole of one, `driver` when the driver of a client failed. The
+    status is a number of HTTP, the name of one of gRPC, or the class of a client's error; the answer to a call that
+    went well has `said`.
     """
 
     request: Request

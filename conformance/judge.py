@@ -109,7 +109,7 @@ def answered(saw: Observation) -> dict[str, Any]:
 
 def _wanted(wants: Wants) -> Any:
     if isinstance(wants, Outcome):
-        return "accepted" if wants.accepted else "refused"
+        return "accepted" if wants.accepted else "an error" if wants.error else "refused"
     if isinstance(wants, RowOf):
         return {"row": wants.name, "status": list(wants.status), **({"errorCode": wants.code} if wants.code else {})}
     if isinstance(wants, Fields):
@@ -120,10 +120,11 @@ def _wanted(wants: Wants) -> Any:
 
 
 def _outcome(wants: Outcome, saw: Observation, *_: Any) -> Verdict:
-    held = accepts(saw) if wants.accepted else refuses(saw)
+    held = accepts(saw) if wants.accepted else refuses(saw) and not (wants.error and saw.said and saw.said.absent)
     if held:
         return PASS
     became = "accepted" if accepts(saw) else "refused" if refuses(saw) else "neither accepted nor refused"
+    became = "answered as if there were no instance" if wants.error and refuses(saw) else became
     why = f"it was {became} (status {saw.status}) and should have been {_wanted(wants)}"
     return Verdict("fail", why, _wanted(wants), answered(saw))
 

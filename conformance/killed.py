@@ -37,11 +37,11 @@ class Row:
 
 def rows(matrix: Matrix) -> list[Row]:
     """
-    A row for every rule that is not excluded.
+    A row for every rule of servers that is not excluded.
     """
     found = []
     for rule in spec.load().rules.values():
-        if rule.excluded:
+        if rule.excluded or rule.role != spec.SERVER:
             continue
         own = [one for one in matrix.counted() if rule.id in one.mutant.rules]
         counts = [sum(one.verdict == verdict for one in own) for verdict in (KILLED, OTHERWISE, SURVIVED)]
@@ -127,7 +127,9 @@ def _summary(matrix: Matrix) -> Iterator[str]:
         own = [row for row in held if row.level == level]
         some = [row for row in own if row.mutants]
         dead = [row for row in some if row.killed == row.mutants]
-        excluded = sum(one.level == level and bool(one.excluded) for one in spec.load().rules.values())
+        excluded = sum(
+            one.level == level and bool(one.excluded) and one.role == spec.SERVER for one in spec.load().rules.values()
+        )
         yield f"| {level} | {len(some)} of {len(own)} | {len(dead)} of {len(some)} | {excluded} |"
 
 

@@ -22,6 +22,7 @@ from . import ledger
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from importlib.resources.abc import Traversable
     from pathlib import Path
 
 Failing = tuple[str, str]
@@ -34,6 +35,7 @@ class Entry:
     One thing that is known to fail, as it stands in the file; fields that it lacks are empty.
 
     Exactly one of `case` (a pattern, see `matches`) and `rule` is set. `expired` is true after the day `expires`.
+    `hangs`: what is under test answers nothing more after the case.
     """
 
     reason: str
@@ -44,6 +46,7 @@ class Entry:
     link: str = ""
     expires: str = ""
     message: str = ""
+    hangs: bool = False
     file: str = ""
     line: int = 0
     expired: bool = False
@@ -61,17 +64,23 @@ class Entry:
             "link",
             "expires",
             "message",
+            "hangs",
             "file",
             "line",
             "expired",
         )
         return {name: value for name in names if (value := getattr(self, name))}
 
-    def about(self, *, target: str, version: str) -> bool:
+    def about(self, *, target: str, version: str, peers: Sequence[tuple[str, str]] = ()) -> bool:
         """
-        Whether the entry is about this target; a range of versions is not about an unknown version.
+        Whether the entry is about this target, or about one of its peers: client:NAME or worker:NAME, each with the
+        version of its SDK. Without a target it is about the server; a range is not about an unknown version.
         """
-        return matches(self.target or "*", target) and (not self.versions or within(version, self.versions))
+        every = ((target, version), *(peers if self.target else ()))
+        return any(
+            matches(self.target or "*", name) and (not self.versions or within(its, self.versions))
+            for name, its in every
+        )
 
     def covers(self, case: str, rule: str, why: str) -> bool:
         """
@@ -85,15 +94,25 @@ class Entry:
 class ExpectedFailures:
     """
     The entries of one file, as of one day. Without a file: `ExpectedFailures(today=today)`.
+
+    `beside` are entries of other files, which count as much and are never rewritten.
     """
 
     today: date
     entries: tuple[Entry, ...] = ()
     text: str = ""
     document: spec.Document | None = field(default=None, repr=False)
+    beside: tuple[Entry, ...] = ()
 
-    def judge(
-        self, case: str, attempt_result: str, failing: Sequence[Failing], *, target: str, version: str
+    def judge(  # noqa: PLR0913 - each is a fact of the run
+        self,
+        case: str,
+        attempt_result: str,
+        failing: Sequence[Failing],
+        *,
+        target: str,
+        version: str,
+        peers: Sequence[tuple[str, str]] = (),
     ) -> tuple[str, Entry | None]:
         """
         The result of an attempt in the light of the file, and the entry that made it so.
@@ -101,12 +120,15 @@ class ExpectedFailures:
         `pass` becomes `unexpected_pass` where an entry names the case. `fail` becomes `expected_failure` where each
         of the failing checks is excused (the entry is that of the first one), else it stays `fail`; the entry with
         it is then an expired one that would have excused it, or None. Any other result stays as it is.
-        A `fail` without a failing check is not excused. An expired entry excuses nothing and expects nothing.
+        A `fail` without a failing check is not excused. An expired entry excuses nothing and expects nothing. Where an
+        entry says that the case `hangs`, an `error` is expected too.
         """
-        about = [entry for entry in self.entries if entry.about(target=target, version=version)]
+        about = self._about(target, version, peers)
         if attempt_result == "pass":
             named = next((e for e in about if e.case and not e.expired and matches(e.case, case)), None)
             return ("unexpected_pass", named) if named else ("pass", None)
+        if attempt_result == "error" and (hung := _hanging(about, case)):
+            return "expected_failure", hung
         if attempt_result != "fail" or not failing:
             return attempt_result, None
         alive = [entry for entry in about if not entry.expired]
@@ -117,6 +139,16 @@ class ExpectedFailures:
             return "fail", next(entry for entry in expired if entry and entry.expired)
         return "fail", None
 
+    def hangs(self, case: str, *, target: str, version: str, peers: Sequence[tuple[str, str]] = ()) -> bool:
+        """
+        Whether nothing answers any more after a case, as far as is known.
+        """
+        return _hanging(self._about(target, version, peers), case) is not None
+
+    def _about(self, target: str, version: str, peers: Sequence[tuple[str, str]]) -> list[Entry]:
+        every = (*self.entries, *self.beside)
+        return [entry for entry in every if entry.about(target=target, version=version, peers=peers)]
+
     def stale(  # noqa: PLR0913 - each is a fact of the run
         self,
         planned_cases: Iterable[str],
@@ -126,6 +158,7 @@ class ExpectedFailures:
         target: str,
         version: str,
         filtered: bool,
+        peers: Sequence[tuple[str, str]] = (),
     ) -> list[Entry]:
         """
         The entries that this run shows to be useless; each is a failure of the run.
@@ -139,8 +172,8 @@ class ExpectedFailures:
         cases = tuple(planned_cases)
         return [
             entry
-            for entry in self.entries
-            if entry.about(target=target, version=version)
+            for entry in (*self.entries, *self.beside)
+            if entry.about(target=target, version=version, peers=peers)
             and not (
                 any(matches(entry.case, case) for case in cases)
                 if entry.case
@@ -148,7 +181,7 @@ class ExpectedFailures:
             )
         ]
 
-    def updated(
+    def updated(  # noqa: PLR0913 - each is a fact of the run
         self,
         failed: Mapping[str, Sequence[Failing]],
         passed: Collection[str],
@@ -156,6 +189,7 @@ class ExpectedFailures:
         target: str = "",
         version: str = "",
         filtered: bool = False,
+        peers: Sequence[tuple[str, str]] = (),
     ) -> str:
         """
         The text of the file as this run would have it.
@@ -166,9 +200,9 @@ class ExpectedFailures:
         its case. An expired entry that still fails stays and goes on failing: a person decides on its date.
         """
         wanted: list[ledger.Line] = []
-        kept: list[Entry] = []
+        kept = [entry for entry in self.beside if entry.about(target=target, version=version, peers=peers)]
         for index, entry in enumerate(self.entries):
-            if not entry.about(target=target, version=version):
+            if not entry.about(target=target, version=version, peers=peers):
                 wanted.append(index)
                 continue
             for line, need in self._still(index, entry, failed, passed, filtered=filtered):
@@ -205,7 +239,7 @@ class ExpectedFailures:
         return [({**data, "case": case}, _entry({**data, "case": case}, self.today)) for case in narrow]
 
 
-def load(path: Path, *, today: date, rules: Collection[str] | None = None) -> ExpectedFailures:
+def load(path: Path | Traversable, *, today: date, rules: Collection[str] | None = None) -> ExpectedFailures:
     """
     The entries of a file. `rules` are the known ids, those of the spec unless given.
 
@@ -287,6 +321,10 @@ def _version(text: str) -> tuple[Any, ...] | None:
 
 def _covering(entries: Iterable[Entry], case: str, rule: str, why: str) -> Entry | None:
     return next((entry for entry in entries if entry.covers(case, rule, why)), None)
+
+
+def _hanging(entries: Iterable[Entry], case: str) -> Entry | None:
+    return next((one for one in entries if one.hangs and not one.expired and matches(one.case, case)), None)
 
 
 def _all_covered(entries: Sequence[Entry], case: str, failing: Sequence[Failing]) -> bool:

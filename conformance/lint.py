@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .identity import IdentityError, spell
 from .match import OPERATORS, TYPES, instant
 from .names import used
-from .scenario import BESIDE, LOOKS, RAW
+from .scenario import BESIDE, FAULT, LOOKS, RAW
 from .shape import meant, problem
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import spec
 
 Path = tuple[str | int, ...]
+
+CONTROL = "control"
+"""The capability of a server that tells what it was asked, and makes trouble on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,13 @@ def head(data: Mapping[str, Any], words: Vocabulary) -> Iterator[Problem]:
         yield from _known(("rules", index), rule, words.rules, "no such rule")
     for index, profile in enumerate(data.get("profiles", ())):
         yield from _known(("profiles", index), profile, words.profiles, "no such profile")
+    watched = [index for index, step in enumerate(data["steps"]) if "wire" in step or FAULT in step]
+    if watched and CONTROL not in data.get("requires", ()):
+        yield Problem(
+            ("steps", watched[0]),
+            "wire" if "wire" in data["steps"][watched[0]] else FAULT,
+            f"only a server with its control tells; say requires: [{CONTROL}]",
+        )
     clashes = data.get("matrix", {}).keys() & data.get("instances", {}).keys()
     for name in sorted(clashes):
         yield Problem(("instances", name), name, "the matrix has this name too")
@@ -133,7 +143,7 @@ def _step(  # noqa: PLR0913, PLR0917 - what is known of a step
         yield from _known((*path, "on"), step["on"], words.surfaces, "no such surface or API version")
     if "headers" in step:
         yield from _header_lines((*path, "headers"), step["headers"])
-        if verb in (*RAW, "parallel", "restart", *LOOKS):
+        if verb in (*RAW, "parallel", "restart", FAULT, *LOOKS):
             yield Problem((*path, "headers"), verb, "only an operation has headers here")
     yield from _rules(path, verb, step, words)
     expect_path = (*path, verb, "expect") if verb in LOOKS else (*path, "expect")
@@ -142,12 +152,23 @@ def _step(  # noqa: PLR0913, PLR0917 - what is known of a step
         yield from _matchers(expect_path, {k: v for k, v in expect.items() if k not in ("refused", "row")}, words)
     for index, check in enumerate(step.get("checks", ())):
         yield from _matchers((*path, "checks", index, "expect"), check["expect"], words)
-    if "checks" in step and verb in (*RAW, "parallel", "restart"):
+    yield from _wire(path, verb, step, words)
+    if "checks" in step and verb in (*RAW, "parallel", "restart", FAULT):
         yield Problem((*path, "checks"), verb, "only operations and looks have fields to check")
 
 
+def _wire(path: Path, verb: str, step: Mapping[str, Any], words: Vocabulary) -> Iterator[Problem]:
+    for index, check in enumerate(step.get("wire", ())):
+        yield from _known((*path, "wire", index, "rule"), check["rule"], words.rules, "no such rule")
+        yield from _matchers((*path, "wire", index, "expect"), check["expect"], words)
+    if "wire" in step and verb in (*RAW, *LOOKS, "parallel", "restart", FAULT):
+        yield Problem((*path, "wire"), verb, "only an operation sends what can be looked at")
+    if step.get("expect") == "failed" and "rule" not in step:
+        yield Problem(path, verb, "an operation that fails names its rule with rule:")
+
+
 def _instances(path: Path, verb: str, call: Any, instances: list[str]) -> Iterator[Problem]:
-    if verb in ("request", "call", "parallel", "restart", "start"):
+    if verb in ("request", "call", "parallel", "restart", "start", FAULT):
         return
     key = "get" if verb in LOOKS else "instance"
     where, name = ((*path, verb, key), call[key]) if isinstance(call, dict) else ((*path, verb), call)

@@ -72,6 +72,15 @@ def _targets(asked: Asked) -> Iterable[Row]:
         yield {"name": name, "title": one.title, "capabilities": one.capabilities}
 
 
+def _drivers(role: str) -> Iterable[Row]:
+    from . import manifest  # noqa: PLC0415 - not for the other lists
+
+    for name in manifest.names(role):
+        one = manifest.load(role, name)
+        sdk = one.sdk
+        yield {"name": name, "sdk": sdk.package, "version": sdk.version, "language": sdk.language, "title": one.title}
+
+
 def _mutants(asked: Asked) -> Iterable[Row]:
     from . import mutants  # noqa: PLC0415 - not for the other lists
 
@@ -107,5 +116,7 @@ KINDS: Mapping[str, Callable[[Asked], Iterable[Row]]] = {
     "profiles": _profiles,
     "targets": _targets,
     "mutants": _mutants,
+    "clients": lambda _: _drivers("client"),
+    "workers": lambda _: _drivers("worker"),
 }
 """What can be listed."""

@@ -47,6 +47,14 @@ class Text:
     raw: str
 
 
+class Moment(str):
+    """
+    A time as an SDK shows it: the same as one of another resolution, if they are less than a unit of the coarser apart.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """
@@ -166,6 +174,8 @@ def same(one: Any, other: Any) -> bool:
     """
     if isinstance(one, bool) or isinstance(other, bool):
         return isinstance(one, bool) and isinstance(other, bool) and one == other
+    if isinstance(one, Moment) or isinstance(other, Moment):
+        return _simultaneous(one, other)
     if isinstance(one, Number) and isinstance(other, Number):
         return bool(one == other)
     if isinstance(one, dict) and isinstance(other, dict):
@@ -190,6 +200,14 @@ def instant(text: Any) -> int | None:
         return None
     whole = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (whole.days * 86_400 + whole.seconds) * 10**9 + int((fraction or "").ljust(9, "0")[:9])
+
+
+def _simultaneous(one: Any, other: Any) -> bool:
+    left, right = instant(one), instant(other)
+    if left is None or right is None:
+        return False
+    digits = [len(_INSTANT.fullmatch(text)[7] or "") for text in (one, other)]  # type: ignore[index]
+    return left == right or (digits[0] != digits[1] and abs(left - right) < 10 ** (9 - min(digits)))
 
 
 _INSTANT = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -285,6 +303,8 @@ def _compared(operand: Any, saw: Any) -> int | None:
         return None
     if isinstance(operand, Number) and isinstance(value, Number):
         return (value > operand) - (value < operand)
+    if isinstance(value, Moment) and same(value, operand):
+        return 0
     left, right = instant(value), instant(operand)
     return None if left is None or right is None else (left > right) - (left < right)
 

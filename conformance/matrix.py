@@ -22,6 +22,7 @@ from .errors import CannotRun, UsageError
 from .hunt import Ground, Kill, Prey, confirmed, hunt, judged, order, scour
 from .identity import Tokens, run_token
 from .known import matches
+from .lint import CONTROL
 from .mutants import Mutant, equivalents, listed
 from .plan import HTTP, PORTS, Selection, plan
 from .wires import Wires
@@ -198,19 +199,23 @@ def cases(surfaces: Sequence[str] = SURFACES) -> tuple[Case, ...]:
 
 def plans() -> tuple[tuple[Case, ...], ...]:
     """
-    The same in each profile.
+    The same in each profile, and what needs the control of a server.
     """
     contract = Contract(spec.openapi())
-    return tuple(_cases(profile, contract, None) for profile in spec.profiles())
+    return tuple(_cases(profile, contract, None, capabilities=(*EVERYTHING, CONTROL)) for profile in spec.profiles())
 
 
 def _cases(
-    profile: str, contract: Contract, scenarios: Path | None, surfaces: Sequence[str] = SURFACES
+    profile: str,
+    contract: Contract,
+    scenarios: Path | None,
+    surfaces: Sequence[str] = SURFACES,
+    capabilities: Sequence[str] = EVERYTHING,
 ) -> tuple[Case, ...]:
     held = spec.load(profile)
     selection = replace(Selection(), surfaces=tuple(surfaces))
     ports = [port for port in PORTS if any((HTTP in glob) == (port == HTTP) for glob in surfaces)]
-    return plan(load.scenarios(scenarios), held, contract, selection, EVERYTHING, ports=ports).cases
+    return plan(load.scenarios(scenarios), held, contract, selection, capabilities, ports=ports).cases
 
 
 def _controlled(kills: Sequence[Kill]) -> None:

@@ -1,7 +1,7 @@
 """
 Steps -> calls of gRPC methods, and their answers -> what they say, by the places that spec/grpc.yaml gives.
 
-Rule 1: pure but for the clock that a start at a time to come needs; no message and no method has a name here.
+Rule 1: pure but for the clock of a start at a time to come and for IDs that the client makes; nothing has a name here.
 Rule 2: a call that is asked for twice is two calls.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import math
+import uuid
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from spec.places import Read, Write
     from spec.surfaces import Form
 
+    from .scenario import Step
     from .wants import Planned
 
 STATUS = "runtimeStatus"
@@ -92,6 +94,30 @@ class Methods:
         text, _ = messages.shown(message)
         return Request(CALL, kind.path.encode(), headers, body, False, text, self._reads[name], within)  # noqa: FBT003
 
+    def reads(self, name: str) -> Callable[[bytes], Said]:
+        """
+        What the answer to an operation says.
+        """
+        return self._reads[name]
+
+    def words(self, name: str) -> Callable[[bytes], Mapping[str, Any]]:
+        """
+        What a request of an operation says, in the words of spec/grpc.yaml; nothing where the bytes are no request.
+        """
+        kind = self._types[name].request
+        descriptor: Any = kind.DESCRIPTOR
+        fields = self._surface.forms[name].fields.items()
+        places = {word: reader(descriptor, place) for word, place in fields if place}
+
+        def read(raw: bytes) -> Mapping[str, Any]:
+            message = messages.read(kind, raw)
+            if message is None:
+                return {}
+            said = {word: messages.plain(place(message)) for word, place in places.items()}
+            return {word: _held(word, value) for word, value in said.items() if value is not None}
+
+        return read
+
     def step(self, planned: Planned, known: Mapping[str, Any]) -> Request:
         """
         The call of a step, with everything that is known by now put in.
@@ -101,10 +127,9 @@ class Methods:
         if step.verb == "call":
             return self._raw(call)
         body, is_json = payload(call, "data" if "data" in call else "input", dump)
-        nameless = step.operation == "start" and "id" in call
         return self.operation(
             step.operation,
-            None if nameless or not step.instance else str(known[step.instance]),
+            self._identity(step, call, known),
             workflow=call.get("workflow", ""),
             event=call.get("name", ""),
             body=body,
@@ -113,6 +138,14 @@ class Methods:
             within=(math.inf if call["within"] is None else call["within"]) if "within" in call else None,
             more=_more(call, known),
         )
+
+    def _identity(self, step: Step, call: Mapping[str, Any], known: Mapping[str, Any]) -> str | None:
+        """
+        The ID that a step is about. A start without one leaves it to the server, and makes one where that does not.
+        """
+        if step.operation == "start" and "id" in call:
+            return None if self._surface.forms[step.operation].generates else str(uuid.uuid4())
+        return str(known[step.instance]) if step.instance else None
 
     def _raw(self, call: Mapping[str, Any]) -> Request:
         """
@@ -189,6 +222,18 @@ def probe(name: str) -> Request:
         return Said({word: place(message) for word, place in places.items()} if message is not None else {})
 
     return Request(CALL, kind.path.encode(), reads=reads)
+
+
+def _held(word: str, value: Any) -> Any:
+    """
+    A payload is a text that holds JSON.
+    """
+    if word != "data":
+        return value
+    try:
+        return Text(value.decode() if isinstance(value, bytes) else value)
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode()
 
 
 def _more(call: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ from .wires import Wires, asks
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from .calls import Asks
+    from .connection import Connection
     from .plan import Case
 
 Answer = tuple[int, bytes]
@@ -110,15 +112,22 @@ def passed(kind: str, cases: Sequence[Case], jobs: int = 8) -> list[str]:
         return none_of(Target("null", server=url), cases, jobs)
 
 
-def none_of(null: Target, cases: Sequence[Case], jobs: int = 8) -> list[str]:
+def none_of(
+    null: Target,
+    cases: Sequence[Case],
+    jobs: int = 8,
+    *,
+    clients: Mapping[str, Connection] | None = None,
+    makers: Mapping[str, Asks] | None = None,
+) -> list[str]:
     """
-    The cases that a server which does nothing passes, without a preflight that would have stopped them.
+    The cases that a server, or a client, which does nothing passes, without a preflight that would have stopped them.
     """
     contract = Contract(spec.openapi())
     tokens = Tokens(run_token(secrets.choice))
     facts = Facts(Allocator(lambda _: None), tokens.next, frozenset(), keep=True)
-    wires = Wires(null.server, null.grpc, deadline=DEADLINE)
-    calls = asks(surfaces(contract), contract, wires, null)
+    wires = Wires(null.server, null.grpc, deadline=DEADLINE, clients=clients)
+    calls = {**asks(surfaces(contract), contract, wires, null), **(makers or {})}
 
     def run(case: Case) -> str:
         server = Server(wires, contract, null.name, lambda _: None, lambda: True, scale=SCALE, asks=calls)

@@ -188,6 +188,20 @@ def addressed(command: Callable[..., Any]) -> Callable[..., Any]:
     return reaching(command)
 
 
+def cached(command: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    The option that says where drivers are built.
+    """
+    return click.option(
+        "--cache-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=None,
+        envvar="WORKFLOW_CONFORMANCE_CACHE",
+        metavar="DIR",
+        help="Where drivers are built; the platform's cache by default. [env: WORKFLOW_CONFORMANCE_CACHE]",
+    )(command)
+
+
 def side_by_side() -> int:
     """
     How much runs at a time unless somebody says so: most of it waits, so that a core carries sixteen.

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 import spec
 
 from . import checks, load
+from .client import Unsupported
 from .errors import BadFiles, UsageError
 from .known import matches
+from .scenario import FAULT
 from .shape import meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from .client import Client
     from .contract import Contract
     from .scenario import Row, Scenario
     from .wants import Check, Planned
@@ -34,12 +37,13 @@ PORTS = (HTTP, GRPC)
 @dataclass(frozen=True, slots=True)
 class Surface:
     """
-    One way to reach a server, such as http/v1.0.
+    One way to reach a server, such as http/v1.0; with a client, the calls are that SDK's.
     """
 
     name: str
     kind: str
     version: str
+    client: Client | None = field(default=None, hash=False)
 
     @property
     def port(self) -> str:
@@ -61,6 +65,14 @@ class Case:
     row: Row
     steps: tuple[Planned, ...]
     checks: tuple[Check, ...]
+
+    @property
+    def alone(self) -> bool:
+        """
+        Whether nothing else may be asked meanwhile: what is sent is looked at, or the server is in trouble.
+        """
+        steps = self.row.steps
+        return any(step.wire or step.verb == FAULT for step in steps)
 
     def as_event(self) -> dict[str, Any]:
         """
@@ -166,25 +178,32 @@ def plan(  # noqa: PLR0913 - what a plan is made of
     *,
     only_required: bool = False,
     ports: Sequence[str] = PORTS,
+    clients: Sequence[Surface] = (),
 ) -> Plan:
     """
-    The cases of a run. Raises BadFiles where steps do not fit the table, UsageError where a name selects nothing.
+    The cases of a run; with clients, theirs alone.
+
+    Raises BadFiles where steps do not fit the table, UsageError where a name selects nothing.
     """
     scenarios = tuple(scenarios)
-    known = tuple(one for one in surfaces(contract) if one.port in ports)
-    chosen = _chosen(surfaces(contract), known, selection)
+    every = surfaces(contract)
+    there = tuple(one for one in every if one.port in ports)
+    known = tuple(clients) or there
+    chosen = _chosen((*clients, *every), known, selection, clients=bool(clients))
     _known(selection, held, scenarios)
     draft = _Draft()
     wrong: list[str] = []
     for scenario in scenarios:
         try:
-            cases = list(_cases(scenario, known, held, contract))
+            drawn = list(_drawn(scenario, known, there, held, contract))
         except BadFiles as error:
             wrong += error.problems
             continue
-        for case in cases:
+        for case, why in drawn:
             if _left_out(case, chosen, held, selection) or (only_required and not _needs(case, capabilities)):
                 draft.filtered += 1
+            elif why:
+                draft.unsupported.append((case.name, why))
             else:
                 _sorted(draft, case, capabilities)
     if wrong:
@@ -192,19 +211,42 @@ def plan(  # noqa: PLR0913 - what a plan is made of
     return Plan(tuple(draft.cases), tuple(draft.unsupported), draft.filtered, tuple(one.name for one in chosen))
 
 
-def _cases(scenario: Scenario, known: Sequence[Surface], held: spec.Spec, contract: Contract) -> Iterator[Case]:
+def _drawn(
+    scenario: Scenario, known: Sequence[Surface], there: Sequence[Surface], held: spec.Spec, contract: Contract
+) -> Iterator[tuple[Case, str]]:
     """
-    Each row of a scenario on each surface that it is for. Raises BadFiles.
+    Each row of a scenario on each surface that it is for, with why a client cannot do it. Raises BadFiles.
     """
+    kinds, own = _kinds(scenario, known), [one for one in known if one.client is None]
     rows = {
         kind: [(row, checks.plan(scenario, row, held, contract, kind)) for row in scenario.rows]
-        for kind in _kinds(scenario, known)
+        for kind in (kinds if own else ())
     }
-    _carried(scenario, rows, held, contract)
+    if own:
+        _carried(scenario, rows, held, contract)
     for surface in known:
-        for row, steps in rows.get(surface.kind, ()):
-            if _reached(row, known, surface):
-                yield _case(scenario, surface, row, steps)
+        for row, steps in rows.get(surface.kind, ()) if surface.client is None else ():
+            if _reached(row, there, surface):
+                yield _case(scenario, surface, row, steps), ""
+        for row in scenario.rows if surface.client is not None and surface.kind in kinds else ():
+            if _reached(row, there, surface):
+                yield from _asked(scenario, surface, row, held, contract)
+
+
+def _asked(
+    scenario: Scenario, surface: Surface, row: Row, held: spec.Spec, contract: Contract
+) -> Iterator[tuple[Case, str]]:
+    """
+    A row of a scenario for a client, with why it cannot do it; nothing where it is for no client.
+    """
+    why = ""
+    try:
+        steps = checks.plan(scenario, row, held, contract, surface.kind, surface.client)
+    except Unsupported as error:
+        if not str(error):
+            return
+        steps, why = checks.plan(scenario, row, held, contract, surface.kind), str(error)
+    yield _case(scenario, surface, row, steps), why
 
 
 def _sorted(draft: _Draft, case: Case, capabilities: Sequence[str]) -> None:
@@ -259,12 +301,17 @@ def shard(name: str, count: int) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % count + 1
 
 
-def _chosen(every: Sequence[Surface], known: Sequence[Surface], selection: Selection) -> tuple[Surface, ...]:
+def _chosen(
+    every: Sequence[Surface], known: Sequence[Surface], selection: Selection, *, clients: bool
+) -> tuple[Surface, ...]:
     for glob in selection.surfaces:
         if not any(_means(glob, one) for one in every):
             names = [one.name for one in every]
             raise UsageError(f"--surface {glob}: no such surface; there are {', '.join(names)}{meant(glob, names)}")
         if not any(_means(glob, one) for one in known):
+            if clients:
+                names = list(dict.fromkeys(one.name for one in known))
+                raise UsageError(f"--surface {glob}: with --client the surfaces are the clients: {', '.join(names)}")
             option = next(
                 "--server URL" if one.port == HTTP else "--grpc HOST:PORT" for one in every if _means(glob, one)
             )
@@ -295,7 +342,8 @@ def _reached(row: Row, known: Sequence[Surface], surface: Surface) -> bool:
     """
     Whether the surfaces that single steps are on have an address too; versions are those of HTTP.
     """
-    names = {one.name for one in known} | ({one.version for one in known} if surface.kind == HTTP else set())
+    own = surface.kind == HTTP and surface.client is None
+    names = {one.name for one in known} | ({one.version for one in known} if own else set())
     return all(step.on in ("", *names) for step in row.steps)
 
 

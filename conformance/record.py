@@ -31,6 +31,10 @@ Event = dict[str, Any]
 MASK = "***"
 """What stands where a secret was."""
 
+SENSITIVE = ("auth", "token", "key", "secret", "cookie", "password")
+LONG_ENOUGH = 8
+"""From this length on, the value of a header the user gives is kept out of the record, whatever its name."""
+
 _NESTED = 2
 """So deep in JSON within JSON a secret is found."""
 
@@ -129,6 +133,17 @@ class Redactor:
         if isinstance(value, (list, tuple)):
             return [self.value(inner) for inner in value]
         return value
+
+
+def hidden(headers: Mapping[str, str]) -> list[str]:
+    """
+    The values of headers that no record may hold.
+    """
+    return [
+        value
+        for name, value in headers.items()
+        if len(value) >= LONG_ENOUGH or any(word in name.lower() for word in SENSITIVE)
+    ]
 
 
 def read(path: Path) -> list[Event]:

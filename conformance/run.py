@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import spec
+
 from .case import Outcome, attempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import spec
 
     from .calls import Asks
     from .case import Facts
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .known import Entry, ExpectedFailures
     from .plan import Case, Plan
     from .talk import Event, Server
+
+    Shared = tuple[Server, Mapping[str, Asks], Facts]
 
 BAD = ("fail", "error", "unexpected_pass")
 """The results that count against -x and --max-fail."""
@@ -53,6 +55,7 @@ class Settings:
     target: str = ""
     version: str = ""
     narrowed: bool = False
+    peers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -112,6 +115,8 @@ class Run:
         self._began = time.monotonic()
         self._lock = threading.Lock()
         self._queue: deque[tuple[Case, int]] = deque()
+        self._alone: deque[tuple[Case, int]] = deque()
+        self._last: deque[tuple[Case, int]] = deque()
         self._halted = ""
         self._interrupted = False
 
@@ -124,18 +129,37 @@ class Run:
             self.tally.results[name] = ["unsupported"]
             self._case(name, 1, "unsupported", Outcome(cause=reason), None)
 
-    def execute(self, server: Server, calls: Mapping[str, Asks], facts: Facts) -> Event:
+    def execute(
+        self, server: Server, calls: Mapping[str, Asks], facts: Facts, flaw: Callable[[], str] = lambda: ""
+    ) -> Event:
         """
-        Execute the plan; the footer.
+        Execute the plan; the footer. `flaw`: why the run proves less than it seems, once it is over.
         """
         cases = list(self.plan.cases)
         if self._settings.seed:
             random.Random(self._settings.seed).shuffle(cases)  # noqa: S311 - an order, no secret
-        self._queue.extend((case, number) for number in range(1, self._settings.repeat + 1) for case in cases)
-        threads = [
-            threading.Thread(target=self._work, args=(server, calls, facts), daemon=True)
-            for _ in range(min(self._settings.jobs, len(self._queue)))
-        ]
+        for number in range(1, self._settings.repeat + 1):
+            for case in cases:
+                self._queue_of(case).append((case, number))
+        for queue, jobs in ((self._queue, self._settings.jobs), (self._alone, 1), (self._last, 1)):
+            if not self._interrupted:
+                self._together(min(jobs, len(queue)), queue, (server, calls, facts))
+        return self.finish(server.gone or flaw())
+
+    def _queue_of(self, case: Case) -> deque[tuple[Case, int]]:
+        """
+        Side by side with others, by itself, or when nothing else is left that could suffer from it.
+        """
+        held = self._settings
+        if self._expected.hangs(case.name, target=held.target, version=held.version, peers=held.peers):
+            return self._last
+        return self._alone if case.alone else self._queue
+
+    def _together(self, jobs: int, queue: deque[tuple[Case, int]], shared: Shared) -> None:
+        """
+        Empty a queue with so many threads.
+        """
+        threads = [threading.Thread(target=self._work, args=(queue, *shared), daemon=True) for _ in range(jobs)]
         try:
             for thread in threads:
                 thread.start()
@@ -144,19 +168,28 @@ class Run:
                     thread.join(0.5)
         except KeyboardInterrupt:
             self._interrupted = True
-            server.stop.set()
+            shared[0].stop.set()
             until = time.monotonic() + LEAVING
             for thread in threads:
                 if thread.ident is not None:
                     thread.join(max(0.0, until - time.monotonic()))
-        return self.finish(server.gone)
+
+    def _forget(self) -> bool:
+        """
+        Execute nothing more; whether there was anything left.
+        """
+        queues = (self._queue, self._alone, self._last)
+        left = any(queues)
+        for queue in queues:
+            queue.clear()
+        return left
 
     def finish(self, reason: str = "") -> Event:
         """
         Tell what was not run, and the footer. `reason`: why the run could not go on.
         """
         with self._lock:
-            self._queue.clear()
+            self._forget()
             waiting = [case.name for case in self.plan.cases if case.name not in self.tally.results]
         reason = reason or ("interrupted" if self._interrupted else self._halted)
         for name in waiting:
@@ -184,12 +217,12 @@ class Run:
             return 3
         return 1 if stale or counts["fail"] or counts["unexpected_pass"] or counts["not_run"] else 0
 
-    def _work(self, server: Server, calls: Mapping[str, Asks], facts: Facts) -> None:
+    def _work(self, queue: deque[tuple[Case, int]], server: Server, calls: Mapping[str, Asks], facts: Facts) -> None:
         while not server.stop.is_set():
             with self._lock:
-                if not self._queue:
+                if not queue:
                     return
-                case, number = self._queue.popleft()
+                case, number = queue.popleft()
             outcome = attempt(case, number, server, calls[case.surface.name], facts)
             if self._interrupted and outcome.result == "error":
                 return  # it was cut off: not_run
@@ -197,7 +230,12 @@ class Run:
 
     def _judged(self, case: Case, number: int, outcome: Outcome) -> None:
         result, entry = self._expected.judge(
-            case.name, outcome.result, outcome.failing, target=self._settings.target, version=self._settings.version
+            case.name,
+            outcome.result,
+            outcome.failing,
+            target=self._settings.target,
+            version=self._settings.version,
+            peers=self._settings.peers,
         )
         if result == "unexpected_pass" and entry:
             outcome.cause = f"it passes, and is expected to fail: {entry.reason} ({entry.file}:{entry.line})"
@@ -208,8 +246,7 @@ class Run:
             for rule, found in outcome.rules:
                 self.tally.rules.setdefault(rule, []).append(found)
             self.tally.bad += result in BAD
-            if self._settings.max_fail and self.tally.bad >= self._settings.max_fail and self._queue:
-                self._queue.clear()
+            if self._settings.max_fail and self.tally.bad >= self._settings.max_fail and self._forget():
                 self._halted = f"stopped after {self.tally.bad} failure{'s' * (self.tally.bad > 1)}, as asked"
         self._case(case.name, number, result, outcome, entry)
 
@@ -235,6 +272,7 @@ class Run:
             failed,
             target=self._settings.target,
             version=self._settings.version,
+            peers=self._settings.peers,
             filtered=self._settings.narrowed or not complete,
         )
 
@@ -264,16 +302,17 @@ class Run:
 
     def _rules(self) -> dict[str, dict[str, int]]:
         """
-        Every rule that holds here, by level: kept, broken, or not looked at.
+        Every rule that holds here, by level: kept, broken, or not looked at; those of clients and of workers only where
+        they were looked at.
         """
         levels: dict[str, dict[str, int]] = {}
         kinds = {case.surface.kind for case in self.plan.cases}
         for rule in self._spec.rules.values():
             if rule.excluded or (rule.profiles and self._spec.profile.name not in rule.profiles):
                 continue
-            if not kinds & {*rule.surfaces}:
-                continue
             found = self.tally.rules.get(rule.id)
+            if not kinds & {*rule.surfaces} or (rule.role != spec.SERVER and not found):
+                continue
             kept = "not_run" if not found else "passed" if all(one == "pass" for one in found) else "failed"
             counts = levels.setdefault(rule.level, {"passed": 0, "failed": 0, "not_run": 0})
             counts[kept] += 1

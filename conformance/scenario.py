@@ -21,13 +21,16 @@ Path = tuple[str | int, ...]
 LOOKS = ("eventually", "stays")
 """The verbs that look more than once."""
 
-OTHERS = ("request", "call", "parallel", *LOOKS, "restart")
+FAULT = "fault"
+"""The verb that makes trouble on the server."""
+
+OTHERS = ("request", "call", "parallel", *LOOKS, "restart", FAULT)
 """The verbs that are no operation of the API."""
 
 RAW = ("request", "call")
 """The verbs whose bytes a scenario gives itself."""
 
-BESIDE = ("expect", "rule", "checks", "on", "headers")
+BESIDE = ("expect", "rule", "checks", "on", "headers", "wire")
 """The keys of a step that stand beside its verb."""
 
 WITHIN = 5.0
@@ -39,7 +42,8 @@ class Step:
     """
     One step. `operation` is the operation of machine.yaml, empty where there is none.
 
-    `number` counts from 1, with the branch behind a dot; `call` holds the arguments of the verb.
+    `number` counts from 1, with the branch behind a dot; `call` holds the arguments of the verb; `checks` and `wire`
+    are further checks with their rules: of fields of the answer, and of what the client sends.
     """
 
     number: str
@@ -52,6 +56,7 @@ class Step:
     expect: Any
     rule: str
     checks: tuple[tuple[str, Mapping[str, Any]], ...]
+    wire: tuple[tuple[str, Mapping[str, Any]], ...]
     on: str
     headers: tuple[tuple[str, str | None], ...]
     branches: tuple[Step, ...]
@@ -126,6 +131,7 @@ def step(data: Mapping[str, Any], number: str, path: Path, lines: Mapping[Path, 
         expect=exact(call["expect"] if looks else data.get("expect")),
         rule=data.get("rule", ""),
         checks=tuple((one["rule"], exact(one["expect"])) for one in data.get("checks", ())),
+        wire=tuple((one["rule"], exact(one["expect"])) for one in data.get("wire", ())),
         on=data.get("on", ""),
         headers=tuple(data.get("headers", {}).items()),
         branches=tuple(

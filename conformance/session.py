@@ -8,13 +8,14 @@ Rule 2: once the record is open, it ends with a footer, whatever happens.
 from __future__ import annotations
 
 import os
-import platform
 import secrets
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +25,21 @@ import spec
 
 from . import known, load, target, worker
 from .case import CLEANING, Facts, sweep
+from .client import anyone
 from .connection import DEADLINE
 from .console import console
 from .contract import Contract
-from .errors import BadFiles, CannotRun, KitError, UsageError
+from .control import controlled
+from .crew import Crew, crewed, endpoint, named
+from .errors import CannotRun, KitError, NoWorker, UsageError
+from .excused import excused, rewrite
+from .heading import header, not_empty, tell
 from .identity import Allocator, Tokens, run_token
-from .plan import Plan, Selection, plan, surfaces
+from .launch import CLIENT, WORKER
+from .lint import CONTROL
+from .plan import Plan, Selection, Surface, plan, surfaces
 from .preflight import PROBE, alive, holds, preflight
-from .provenance import kit_version, spec_sha256
-from .record import Record, Redactor, stream
+from .record import Record, Redactor, hidden, stream
 from .report import junit
 from .report.text import clean
 from .run import Emitter, Run, Settings, could_not
@@ -41,17 +48,16 @@ from .talk import Server, Talk
 from .wires import Wires, addressed, asks, version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .calls import Asks
+    from .connection import Connection
     from .exchange import Observation, Request
+    from .launch import Asked
     from .talk import Event
     from .target import Target
 
 TOKEN_HEADER = "dapr-api-token"  # noqa: S105 - the name of a header
-SENSITIVE = ("auth", "token", "key", "secret", "cookie", "password")
-LONG_ENOUGH = 8
-"""From this length on, the value of a header the user gives is kept out of the record, whatever its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +86,11 @@ class Options:
     update: bool = False
     out: Path = Path("reports")
     dry_run: bool = False
+    clients: tuple[str, ...] = ()
     worker: str = ""
+    cache_dir: Path | None = None
     deadline: float = DEADLINE
+    control: bool = False
 
 
 def run(options: Options) -> int:
@@ -91,26 +100,40 @@ def run(options: Options) -> int:
     chosen, token = reached(options)
     held = profile(chosen.profile)
     contract = Contract(held.openapi)
-    scenarios = load.scenarios(options.scenarios)
-    capabilities = chosen.capable(token=bool(token))
-    planned = plan(
-        scenarios,
+    draw = partial(
+        plan,
+        load.scenarios(options.scenarios),
         held,
         contract,
         options.selection,
-        capabilities,
+        chosen.capable(token=bool(token)),
         only_required=chosen.only_required,
         ports=chosen.ports,
     )
-    expected = _expected(options, chosen)
+    drivers = named(options.clients, worker.brought(options.worker, chosen))
+    clients = [one.name for one in drivers if one.role == CLIENT]
+    guessed = [Surface(name, kind, "", anyone(name, kind)) for name in clients for kind in spec.SURFACES]
+    planned = draw(clients=guessed)
+    own = options.expected or (Path(chosen.expected_failures) if chosen.expected_failures else None)
+    expected = excused(own, drivers, update=options.update)
     addressed(chosen, options.ca)
-    worker.fits(options.worker, chosen)
-    _not_empty(planned, options)
-    if options.dry_run:
-        _tell(planned, chosen)
+    not_empty(planned, options.scenarios)
+    if options.dry_run and not guessed:
+        tell(planned, chosen)
         return 0
-    secret = [token, *hidden({**chosen.headers, **options.headers})]
-    session = _Session(options, chosen, held, contract, planned, expected, token)
+    session = _Session(options, chosen, held, contract, Plan(()) if guessed else planned, expected, token)
+    session.drivers, session.draw = drivers, draw
+    if options.dry_run:
+        session.dry()
+        return 0
+    return _recorded(session, [token, *hidden({**chosen.headers, **options.headers})])
+
+
+def _recorded(session: _Session, secret: Sequence[str]) -> int:
+    """
+    Go, with a record, a screen and reports; the exit code.
+    """
+    options = session.options
     path = options.out / "run.jsonl"
     try:
         with Record(path, secret) as record, console(sys.stdout, live=sys.stdout.isatty()) as screen:
@@ -118,8 +141,9 @@ def run(options: Options) -> int:
         junit.write(stream(path), options.out / "junit.xml")
     except OSError as error:
         raise CannotRun(f"--out {options.out}: cannot be written: {error.strerror or error}") from None
-    if options.update and options.expected:
-        _update(options.expected, session)
+    if options.update and options.expected and session.run:
+        peers, narrowed = session.peers, options.selection.narrows
+        rewrite(options.expected, session.expected, session.run.tally, session.server, peers, narrowed=narrowed)
     return int(footer["exit"])
 
 
@@ -169,54 +193,115 @@ class _Session:
         self.stop = threading.Event()
         self._tokens = Tokens(run_token(secrets.choice))
         self.run: Run | None = None
+        self.drivers: tuple[Asked, ...] = ()
+        self.draw: Callable[..., Plan] | None = None
+        self.peers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def server(self) -> tuple[str, str]:
+        """
+        The name and the version of the server under test.
+        """
+        return self.target.name, self.version
+
+    @contextmanager
+    def _running(self) -> Iterator[tuple[Target, Crew]]:
+        """
+        The server, the kit's own worker beside it, and the drivers; the plan, once clients have said what they can do.
+        """
+        driven = any(one.role == WORKER for one in self.drivers)
+        builtin = "" if driven else self.options.worker
+        with (
+            target.running(
+                self.target.with_worker() if driven or builtin else self.target, token=self._token
+            ) as started,
+            worker.working(builtin, started, self._token, self.options.ca),
+            crewed(
+                self.drivers, endpoint(started, self._token), self._complain, self.options.cache_dir, self.options.scale
+            ) as crew,
+        ):
+            self.peers = crew.peers
+            if crew.surfaces and self.draw:
+                self.plan = self.draw(clients=crew.surfaces)
+            yield replace(started, workflows={**started.workflows, **crew.workflows}), crew
+
+    def dry(self) -> None:
+        """
+        Show the plan of clients; nobody is asked anything but hello.
+        """
+        with self._running():
+            tell(self.plan, self.target)
 
     def go(self, emit: Emitter) -> Mapping[str, Any]:
         """
         From header to footer.
         """
         try:
-            with (
-                target.running(self.target) as started,
-                worker.working(self.options.worker, started, self._token, self.options.ca),
-            ):
-                return self._against(started, emit)
+            with self._running() as (started, crew):
+                try:
+                    return self._against(started, crew, emit)
+                except NoWorker as error:
+                    raise NoWorker("\n".join(filter(None, (str(error), crew.flaw(), crew.told())))) from None
         except KitError as error:
             reason = could_not(error)
-            click.echo("\n".join(map(clean, self.redactor.text(f"error: {error}").split("\n"))), err=True)
+            self._complain(str(error))
         except KeyboardInterrupt:
             reason = "interrupted"
         return (self.run or self._begin(emit, self.target)).finish(reason)
 
-    def _against(self, started: Target, emit: Emitter) -> Mapping[str, Any]:
-        wires = wired(started, self.options, self._token)
+    def _complain(self, why: str) -> None:
+        click.echo("\n".join(map(clean, self.redactor.text(f"error: {why}").split("\n"))), err=True)
+
+    def _against(self, started: Target, crew: Crew, emit: Emitter) -> Mapping[str, Any]:
+        wires = wired(started, self.options, self._token, crew.connections(self.options.scale))
         self.version = self.version or version(wires, self.contract, PROBE * self.options.scale)
-        run = self._begin(emit, started)
-        calls = asks(surfaces(self.contract), self.contract, wires, started)
+        run = self._begin(emit, started, crew)
+        own = asks(surfaces(self.contract), self.contract, wires, started)
+        calls = {**own, **crew.asks(started.workflows)}
         scale = self.options.scale
-        first = [calls[name] for name in self._first_of_each_kind()]
+        first = [own[name] for name in self._first_of_each_kind(own)]
         url = " and ".join(dict.fromkeys(one.url for one in first))
         server = Server(wires, self.contract, url, emit, lambda: True, scale=scale, asks=calls, stop=self.stop)
         ask = asking(server, first[0])
         server.probe = lambda: all(alive(ask, one, self._tokens.next() + "-probe", scale) for one in first)
         server.restart = lambda: _restart(started, server.probe, scale)
         try:
+            server.control = controlled(started, self.contract, scale)
             for one in first:
                 name, capable = self._tokens.next() + "-preflight", started.capabilities
                 preflight(
                     ask, one, self.held.machine, capable, name, scale, starts=one is first[0] or not holds(capable)
                 )
-            return run.execute(server, calls, self._facts(ask, first[0]))
+            facts = replace(self._facts(ask, first[0]), cleans=self._cleans(crew, own, first[0]))
+            return run.execute(server, calls, facts, crew.flaw)
+        except NoWorker as error:
+            raise NoWorker("\n".join(filter(None, (str(error), crew.flaw())))) from None
         finally:
             wires.close()
+            if server.control is not None:
+                server.control.close()
 
-    def _first_of_each_kind(self) -> list[str]:
+    def _first_of_each_kind(self, own: Mapping[str, Asks]) -> list[str]:
         """
-        One surface of each kind that a case of the plan is on.
+        One surface of the server's of each kind that a case of the plan is on; where it has none, any.
         """
+        there = [one for one in surfaces(self.contract) if one.name in own]
         kinds = {case.surface.kind: case.surface.name for case in reversed(self.plan.cases)}
-        return list(kinds.values())[::-1]
+        found = [
+            name if name in own else next((one.name for one in there if one.kind == kind), there[0].name)
+            for kind, name in kinds.items()
+        ]
+        return list(dict.fromkeys(found[::-1])) or [there[0].name]
 
-    def _begin(self, emit: Emitter, started: Target) -> Run:
+    def _cleans(self, crew: Crew, own: Mapping[str, Asks], first: Asks) -> dict[str, Asks]:
+        """
+        For each client who cleans up after it: never the client, whose calls are watched.
+        """
+        kinds = {one.kind: own[one.name] for one in reversed(surfaces(self.contract)) if one.name in own}
+        makers = crew.asks({})
+        return {makers[one.name].url: kinds.get(one.kind, first) for one in crew.surfaces}
+
+    def _begin(self, emit: Emitter, started: Target, crew: Crew | None = None) -> Run:
         options = self.options
         settings = Settings(
             jobs=options.jobs,
@@ -226,9 +311,21 @@ class _Session:
             target=started.name,
             version=self.version,
             narrowed=options.selection.narrows or started.only_required or options.scenarios is not None,
+            peers=self.peers,
         )
         self.run = Run(self.plan, self.held, self.expected, settings, emit)
-        emit(self._header(started))
+        emit(
+            header(
+                started,
+                self.plan,
+                settings,
+                profile=self.held.profile.name,
+                token=self._tokens.run,
+                scale=options.scale,
+                out=str(options.out),
+                sdks=crew.as_events() if crew else (),
+            )
+        )
         self.run.announce()
         return self.run
 
@@ -238,32 +335,6 @@ class _Session:
         wait = CLEANING * self.options.scale
         allocator = Allocator(lambda identity: sweep(ask, calls, identity, ended, wait))
         return Facts(allocator, self._tokens.next, ended, self.options.keep)
-
-    def _header(self, started: Target) -> dict[str, Any]:
-        options = self.options
-        return {
-            "event": "header",
-            "version": 1,
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "kit": {"version": kit_version(), "spec_sha256": spec_sha256()},
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "target": {
-                "name": started.name,
-                "server": started.server,
-                **({"grpc": started.grpc} if started.grpc else {}),
-                "version": self.version,
-            },
-            "profile": self.held.profile.name,
-            "surfaces": list(self.plan.surfaces),
-            "seed": options.seed,
-            "token": self._tokens.run,
-            "repeat": options.repeat,
-            "jobs": options.jobs,
-            "time_scale": options.scale,
-            "command": sys.argv[1:],
-            "out": str(options.out),
-        }
 
 
 def reached(options: Options) -> tuple[Target, str]:
@@ -280,6 +351,8 @@ def reached(options: Options) -> tuple[Target, str]:
         changes |= {**addresses, "start": ()}
     if options.profile:
         changes["profile"] = options.profile
+    if options.control:
+        changes["capabilities"] = tuple(dict.fromkeys((*chosen.capabilities, CONTROL)))
     if options.component:
         changes["component"] = options.component
     token = options.token or (os.environ.get(chosen.api_token_env, "") if chosen.api_token_env else "")
@@ -288,80 +361,13 @@ def reached(options: Options) -> tuple[Target, str]:
     return replace(chosen, **changes), token
 
 
-def wired(started: Target, options: Options, token: str) -> Wires:
+def wired(started: Target, options: Options, token: str, clients: Mapping[str, Connection] | None = None) -> Wires:
     """
     The connections to a target that is running.
     """
     headers = {**started.headers, **options.headers, **({TOKEN_HEADER: token} if token else {})}
     deadline = options.deadline * options.scale
-    return Wires(started.server, started.grpc, headers=headers, ca=options.ca, deadline=deadline)
-
-
-def _expected(options: Options, chosen: Target) -> known.ExpectedFailures:
-    today = datetime.now(UTC).date()
-    path = options.expected or (Path(chosen.expected_failures) if chosen.expected_failures else None)
-    if path is None:
-        if options.update:
-            raise UsageError("--update: say which file with --expected-failures FILE")
-        return known.ExpectedFailures(today=today)
-    if options.update and not path.exists():
-        return known.ExpectedFailures(today=today)
-    return _load_expected(path, today)
-
-
-def _load_expected(path: Path, today: date) -> known.ExpectedFailures:
-    try:
-        return known.load(path, today=today)
-    except spec.BadFile as error:
-        raise BadFiles([str(error)]) from None
-
-
-def _update(path: Path, session: _Session) -> None:
-    assert session.run is not None  # noqa: S101 - it has ended
-    tally = session.run.tally
-    passed = [name for name, results in tally.results.items() if set(results) <= {"pass", "unexpected_pass"}]
-    complete = not session.options.selection.narrows and all(
-        "not_run" not in results for results in tally.results.values()
-    )
-    text = session.expected.updated(
-        tally.failed, passed, target=session.target.name, version=session.version, filtered=not complete
-    )
-    path.write_text(text, encoding="utf-8")
-    click.echo(f"{path} written")
-
-
-def _not_empty(planned: Plan, options: Options) -> None:
-    if planned.count:
-        return
-    if planned.unsupported:
-        raise UsageError(
-            f"every case that is selected needs what the target does not claim: {planned.unsupported[0][1]}; "
-            "a target file says what it is capable of"
-        )
-    narrowed = "no case is selected; `workflow-conformance list cases` shows their names"
-    raise UsageError(narrowed if planned.filtered else f"there is no scenario in {options.scenarios or 'the kit'}")
-
-
-def _tell(planned: Plan, chosen: Target) -> None:
-    for case in planned.cases:
-        click.echo(f"{case.name}  {len(case.checks)} checks")
-    for name, reason in planned.unsupported:
-        click.echo(f"{name}  unsupported: {reason}")
-    click.echo(
-        f"{len(planned.cases)} cases, {planned.count} checks, {len(planned.unsupported)} unsupported, "
-        f"{planned.filtered} filtered; target {chosen.name}, profile {chosen.profile}; nothing was sent"
-    )
-
-
-def hidden(headers: Mapping[str, str]) -> list[str]:
-    """
-    The values of headers that no record may hold.
-    """
-    return [
-        value
-        for name, value in headers.items()
-        if len(value) >= LONG_ENOUGH or any(word in name.lower() for word in SENSITIVE)
-    ]
+    return Wires(started.server, started.grpc, headers=headers, ca=options.ca, deadline=deadline, clients=clients)
 
 
 def asking(server: Server, calls: Asks) -> Callable[..., Observation]:

@@ -12,15 +12,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from . import names
+from . import names, sent
 from .judge import Verdict, accepts, count, judge, shown
-from .scenario import WITHIN
-from .wants import Count, Document
+from .scenario import FAULT, WITHIN
+from .wants import Count, Document, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Iterator, MutableMapping, Sequence
 
     from .exchange import Observation
+    from .sent import Sent
     from .talk import Talk
     from .wants import Check, Planned
 
@@ -56,6 +57,8 @@ class Steps:
         verb = planned.step.verb
         if verb == "restart":
             self._restart()
+        elif verb == FAULT:
+            self._talk.trouble(names.fill(dict(planned.step.call), self.known))
         elif verb == "parallel":
             yield from self._parallel(planned)
         elif planned.awaits is not None:
@@ -68,13 +71,19 @@ class Steps:
         if lacking:
             yield from ((check, lacking, None) for check in planned.checks)
             return
+        watched = any(isinstance(check.wants, Wire) for check in planned.checks)
+        before = self._talk.mark() if watched else ""
         saw, number = self._talk.ask(self._request(planned), planned.step.index)
         self._bound(planned, saw)
-        yield from self._judged(planned, saw, number)
+        every = self._talk.sent(before, planned.step.index) if watched else ()
+        yield from self._judged(planned, saw, number, every)
 
-    def _judged(self, planned: Planned, saw: Observation, number: int) -> Iterator[Found]:
+    def _judged(self, planned: Planned, saw: Observation, number: int, every: Sequence[Sent] = ()) -> Iterator[Found]:
         for check in planned.checks:
-            verdict = judge(check.wants, saw, self.known, self._contract)
+            if isinstance(check.wants, Wire):
+                verdict = sent.judge(check.wants, saw, every, self.known)
+            else:
+                verdict = judge(check.wants, saw, self.known, self._contract)
             self.known.update(verdict.binds)
             yield check, verdict, number
 

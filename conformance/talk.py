@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from .errors import CannotRun
+from .errors import CannotRun, KitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,12 +22,20 @@ if TYPE_CHECKING:
     from .calls import Asks
     from .connection import Connection
     from .contract import Contract
+    from .control import Control
     from .exchange import Observation, Request
+    from .sent import Sent
 
 Event = dict[str, Any]
 
 KEPT = 64 * 1024
 """Bytes of a body that are recorded."""
+
+CLIENT = "client"
+"""The kind of port that an SDK under test is behind."""
+
+AFTER = 0.05
+"""Seconds after the answer of a client in which it may still send something."""
 
 PATIENCE = 8
 """So many requests without an answer in one run are taken for a server that hangs."""
@@ -44,8 +52,8 @@ class Server:
     """
     The server under test as all cases share it.
 
-    `probe` tells whether it still answers; `asks` makes the requests of each surface, for steps that are on another
-    than their case; `stop` is set when the run is to end.
+    `control` is that of a server which has one. `probe` tells whether it still answers; `asks` makes the requests of
+    each surface, for steps that are on another than their case; `stop` is set when the run is to end.
     """
 
     connection: Connection
@@ -56,6 +64,7 @@ class Server:
     restart: Callable[[], None] | None = None
     scale: float = 1.0
     asks: Mapping[str, Asks] = field(default_factory=dict)
+    control: Control | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     gone: str = ""
     silent: int = 0
@@ -109,6 +118,8 @@ class Talk:
         event = self.event(saw, step)
         number = int(event["n"])
         self.server.emit(event)
+        if saw.trouble == "driver":
+            return saw, number
         if saw.status is None and not self.server.stop.is_set():
             try:
                 self.server.silence(saw)
@@ -117,6 +128,37 @@ class Talk:
         elif saw.status is None:
             saw = replace(saw, trouble="environment")
         return saw, number
+
+    def mark(self) -> str:
+        """
+        Where the exchanges that come from now on begin.
+        """
+        return self._control.mark()
+
+    def sent(self, since: str, step: int) -> tuple[Sent, ...]:
+        """
+        What the server has been asked since then, by whoever is under test; it is recorded.
+
+        A client may ask once more although it has answered; the kit's own do not, and nobody waits for them.
+        """
+        if self.calls.port == CLIENT:
+            self.pause(AFTER)
+        exchanges, sent = self._control.since(since)
+        told = {"event": "wire", "case": self.case, "attempt": self.attempt, "step": step}
+        self.server.emit({**told, "exchanges": [_short(one) for one in exchanges]})
+        return sent
+
+    def trouble(self, fault: Mapping[str, Any]) -> None:
+        """
+        Make trouble on the server, in place of what there was; none without a word.
+        """
+        self._control.trouble([fault] if fault else [])
+
+    @property
+    def _control(self) -> Control:
+        if self.server.control is None:
+            raise KitError("this case needs the control of the server, and the server has none")
+        return self.server.control
 
     def check_time(self) -> None:
         """
@@ -160,6 +202,22 @@ class Talk:
             "response": response,
             "error": saw.error,
         }
+
+
+def _short(exchange: Mapping[str, Any]) -> Event:
+    """
+    An exchange as it is recorded: bodies no longer than those of other exchanges, messages as their bytes say them.
+    """
+
+    def cut(held: Mapping[str, Any]) -> Event:
+        long = {key for key in ("body", "body_base64") if len(held.get(key, "")) > KEPT}
+        kept = {key: value[:KEPT] if key in long else value for key, value in held.items()}
+        if long:
+            kept.pop("message", None)
+        return {**kept, **({"truncated": True} if long else {})}
+
+    answer = exchange["answer"]
+    return {**cut(exchange), "answer": cut(answer) if answer else None}
 
 
 def joined(headers: tuple[tuple[str, str], ...]) -> dict[str, str]:

@@ -38,6 +38,9 @@ READY = 30.0
 TOLD = "told"
 """The gRPC address of a target whose own line tells it when it is ready."""
 
+TOKEN = "DAPR_API_TOKEN"  # noqa: S105 - the name of a variable
+"""Where a sidecar looks for the token that it demands."""
+
 GRACE = 5.0
 """Seconds that a server has to stop by itself."""
 
@@ -53,6 +56,7 @@ class Target:
     server: str = ""
     grpc: str = ""
     start: tuple[str, ...] = ()
+    hostless: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
     profile: str = spec.DEFAULT_PROFILE
     runtime: str = ""
@@ -71,6 +75,12 @@ class Target:
         """
         known = {"http": self.server or self.start, "grpc": self.grpc}
         return tuple(name for name, given in known.items() if given)
+
+    def with_worker(self) -> Target:
+        """
+        The target for a run that brings a worker: it is started so that it runs no workflow itself.
+        """
+        return replace(self, start=(*self.start, *self.hostless))
 
     def capable(self, *, token: bool) -> tuple[str, ...]:
         """
@@ -133,9 +143,10 @@ def _read(entry: Traversable, shown: str, folder: Path | None) -> Target:
 
 
 @contextmanager
-def running(target: Target, *, deadline: float = READY) -> Iterator[Target]:
+def running(target: Target, *, deadline: float = READY, token: str = "") -> Iterator[Target]:
     """
-    The target with the address it is reached at; started for as long as the context lasts, if it is one to start.
+    The target with the address it is reached at; started for as long as the context lasts, if it is one to start. What
+    is started finds the API token where daprd looks for it.
     """
     if target.server or not target.start:
         if not target.server and not target.grpc:
@@ -143,7 +154,7 @@ def running(target: Target, *, deadline: float = READY) -> Iterator[Target]:
         yield target
         return
     with tempfile.TemporaryFile() as errors:
-        process = _spawn(target, errors)
+        process = _spawn(target, errors, token)
         try:
             told = _ready(process, target, errors, deadline)
             yield replace(target, server=told["server"], grpc=told.get("grpc", target.grpc))
@@ -170,11 +181,17 @@ def _command(argv: tuple[str, ...], target: Target) -> list[str]:
     return [values.get(part, part) for part in argv]
 
 
-def _spawn(target: Target, errors: Any) -> subprocess.Popen[bytes]:
+def _spawn(target: Target, errors: Any, token: str) -> subprocess.Popen[bytes]:
     command = _command(target.start, target)
+    environment = {**os.environ, **({TOKEN: token} if token else {})}
     try:
         return subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+            start_new_session=True,
         )
     except OSError as error:
         raise TargetDied(f"target {target.name}: cannot start {command[0]}: {error.strerror or error}") from None

@@ -4,7 +4,7 @@ What a check wants, as frozen values: everything that can be decided before the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    The operation is accepted, or refused, at all.
+    The operation is accepted, or refused, at all. `error`: that there is no instance does not do for a refusal.
     """
 
     accepted: bool
+    error: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,20 @@ class Count:
     rows: tuple[tuple[RowOf | None, RowOf | None], ...]
 
 
-Wants = Outcome | RowOf | Document | Fields | Gone | Answer | Count
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """
+    What a client sends in one step, each part by its matcher; `endpoints` are those that are documented for the
+    operation, as people read them; `statuses` the client's own names of statuses, where it has some.
+    """
+
+    operation: str
+    endpoints: tuple[str, ...]
+    expect: Mapping[str, Any]
+    statuses: Mapping[str, str] = field(default_factory=dict)
+
+
+Wants = Outcome | RowOf | Document | Fields | Gone | Answer | Count | Wire
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .calls import Asks
     from .channel import Channel
+    from .connection import Connection
     from .contract import Contract
     from .exchange import Observation
     from .plan import Surface
@@ -42,7 +43,7 @@ class Wires:
     Every connection to one server, behind one. A channel that is given is borrowed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a fact of the run
         self,
         server: str = "",
         grpc: str | Channel = "",
@@ -50,7 +51,9 @@ class Wires:
         headers: Mapping[str, str] | None = None,
         ca: str = "",
         deadline: float = DEADLINE,
+        clients: Mapping[str, Connection] | None = None,
     ) -> None:
+        self._clients = clients or {}
         self._http = Http(server, headers=headers, ca=ca, deadline=deadline) if server else None
         self._grpc = _channel(grpc, headers, ca, deadline) if grpc else None
 
@@ -94,7 +97,9 @@ class Wires:
             if one is not None:
                 one.close()
 
-    def _of(self, request: Request) -> Http | Channel:
+    def _of(self, request: Request) -> Connection:
+        if request.via:
+            return self._clients[request.via]
         found = self._grpc if request.reads else self._http
         assert found is not None  # noqa: S101 - a plan holds only surfaces whose address is known
         return found

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .errors import NoWorker, UsageError
-from .shape import meant
 from .target import stop, tail
 
 if TYPE_CHECKING:
@@ -35,16 +34,13 @@ def command(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, *COMMAND, *arguments]
 
 
-def fits(name: str, target: Target) -> None:
+def brought(name: str, target: Target) -> str:
     """
-    See that there is such a worker, and a place for it. Raises UsageError.
+    See that a worker has a place; its name where it is no worker of ours, but a driver. Raises UsageError.
     """
-    if not name:
-        return
-    if name not in WORKERS:
-        raise UsageError(f"--worker {name}: there are {', '.join(WORKERS)}{meant(name, list(WORKERS))}")
-    if not target.grpc:
+    if name and not target.grpc:
         raise UsageError(f"--worker {name}: a worker needs the gRPC port of the sidecar; --grpc HOST:PORT gives it")
+    return "" if name in WORKERS else name
 
 
 @contextmanager

@@ -32,6 +32,9 @@ _USAGE = 2
 EVERY = "every"
 """In place of a mutant's name: all of them in one process, each below a prefix."""
 
+CONTROL = "/__control/"
+"""Below this path is the control."""
+
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 
 
@@ -72,7 +75,8 @@ def _told(chosen: argparse.Namespace, profile: str, http: list[str], grpc: list[
     also = f", gRPC on {', '.join(grpc)}" if grpc else ""
     sys.stderr.write(f"workflow API on {', '.join(http)}{also} (profile {profile}); Ctrl-C stops it\n")
     if chosen.ready_json:
-        line = {"ready": True, "http": http[0], **({"grpc": grpc[0]} if grpc else {}), "profile": profile}
+        control = {"control": http[0] + CONTROL} if chosen.control else {}
+        line = {"ready": True, "http": http[0], **({"grpc": grpc[0]} if grpc else {}), **control, "profile": profile}
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
 
@@ -84,6 +88,11 @@ def _built(chosen: argparse.Namespace, settings: Settings) -> tuple[ASGIApp, Dri
         addresses = chosen.dapr_listen_addresses.split(",")
         return Port(services, addresses, chosen.dapr_grpc_port, settings.max_body)
 
+    if chosen.control:
+        from .control.stage import Stage  # noqa: PLC0415 - only for those who ask for it
+
+        stage = Stage(settings, chosen.mutant)
+        return stage, stage, opened(Calls(stage.call))
     if chosen.mutant == EVERY:
         from .gallery import Gallery  # noqa: PLC0415 - only for those who ask for mutants
 
@@ -137,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--store", choices=["memory"], default="memory", help="where instances are kept (%(default)s)")
     add("--workflow", action="append", default=[], metavar="NAME=FILE", help="a workflow of your own: a script in YAML")
     add("--mutant", default="", metavar="NAME", help=f"be wrong in one way; {EVERY}: each below /NAME/HOLD")
+    add("--control", action="store_true", help=f"answer {CONTROL} to programs on this machine: what was asked, faults")
     add("--list-mutants", action="store_true", help="print every mutant as one JSON line, and end")
     add("--log-level", choices=["debug", "info", "warning", "error"], default="info", help="(%(default)s)")
     add("--ready-json", action="store_true", help="print one JSON line on stdout when ready")
@@ -146,6 +156,8 @@ def _parser() -> argparse.ArgumentParser:
 def _settings(chosen: argparse.Namespace) -> Settings:
     if chosen.hold and chosen.hold not in _holds():
         raise UsageError(f"--hold {chosen.hold}: instances can be held in {' or '.join(_holds())}")
+    if chosen.control and chosen.mutant == EVERY:
+        raise UsageError(f"--control --mutant {EVERY}: the control is that of one server; name one mutant, or none")
     fault, profile = _fault(chosen.mutant)
     return Settings(
         fault=fault,

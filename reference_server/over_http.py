@@ -74,16 +74,22 @@ def application(surface: Surface, loaded: Spec) -> ASGIApp:
     document = loaded.openapi
     resources: dict[str, dict[str, ASGIApp]] = {}
     header = document["components"]["securitySchemes"]["apiToken"]["name"].encode()
-    for path, item in document["paths"].items():
-        for prefix in _prefixes(item.get("servers", document["servers"])):
-            methods = resources.setdefault(prefix + path, {})
-            for method, operation in item.items():
-                if isinstance(operation, dict) and "operationId" in operation:
-                    methods[method.upper()] = _guarded(
-                        _endpoint(surface, loaded, operation), surface, header, operation
-                    )
+    for path, method, operation in templates(document):
+        endpoint = _guarded(_endpoint(surface, loaded, operation), surface, header, operation)
+        resources.setdefault(path, {})[method] = endpoint
     unknown = _guarded(_constant(surface.answers.refusal(UNKNOWN_ROUTE, _NOBODY)), surface, header, {})
     return Router([Routes(resources, unknown, partial(_broken, surface.answers))])
+
+
+def templates(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """
+    Each path of the document below each of its prefixes, with a method and its operation.
+    """
+    for path, item in document["paths"].items():
+        for prefix in _prefixes(item.get("servers", document["servers"])):
+            for method, operation in item.items():
+                if isinstance(operation, dict) and "operationId" in operation:
+                    yield prefix + path, method.upper(), operation
 
 
 def _broken(answers: Answers, escape: str) -> ASGIApp:

@@ -119,6 +119,51 @@ class ManualClock:
         return self._now
 
 
+class WoundClock:
+    """
+    A clock that goes by itself, that somebody can wind on, and stop for a while.
+    """
+
+    __slots__ = ("_ahead", "_behind", "_stopped")
+
+    def __init__(self, behind: Clock) -> None:
+        self._behind, self._ahead, self._stopped = behind, 0, 0
+
+    @property
+    def stopped(self) -> bool:
+        """
+        Whether it goes only when it is wound.
+        """
+        return bool(self._stopped)
+
+    def now(self) -> int:
+        """
+        The time.
+        """
+        return (self._stopped or self._behind.now()) + self._ahead
+
+    def advance(self, nanoseconds: int) -> int:
+        """
+        Let time pass; how late it is then.
+        """
+        self._ahead += max(nanoseconds, 0)
+        return self.now()
+
+    def stop(self) -> None:
+        """
+        Go only when wound.
+        """
+        self._stopped = self._stopped or self._behind.now()
+
+    def go(self) -> None:
+        """
+        Go by itself again, from the time that it shows.
+        """
+        if self._stopped:
+            self._ahead -= self._behind.now() - self._stopped
+            self._stopped = 0
+
+
 class RandomIds:
     """
     UUIDs of version 4, in lower case with dashes, as daprd makes them (dapr pkg/api/universal/workflow.go:131).

@@ -86,6 +86,7 @@ class Pump:
         self._loop = None
         if self._handle is not None:
             self._handle.cancel()
+        self._handle = self._due = None
 
     def poke(self) -> None:
         """

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .model import (
+    SERVER,
     SURFACES,
     UNSPECIFIED,
     Cell,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_PROFILE",
+    "SERVER",
     "SURFACES",
     "UNSPECIFIED",
     "BadFile",
@@ -61,6 +63,7 @@ __all__ = [
     "carrying",
     "divergences",
     "document",
+    "drivers",
     "grpc",
     "load",
     "nearest",
@@ -149,6 +152,14 @@ def workflows() -> Mapping[str, Any]:
     The contract of the kit workflows.
     """
     return dict(document("workflows.yaml").data)
+
+
+@cache
+def drivers() -> Mapping[str, Any]:
+    """
+    What drivers of SDKs say to the kit, in words: error classes, fields, verbs, conversations.
+    """
+    return dict(document("drivers.yaml").data)
 
 
 @cache
@@ -254,7 +265,7 @@ def _cell(state: str, event: str, fields: Mapping[str, Any]) -> Cell:
 
 def _reply(name: str, row: Mapping[str, Any]) -> Reply:
     surfaces = {column: row[column] for column in SURFACES if column in row}
-    return Reply(name, row["outcome"], row["rule"], row["source"], surfaces, row.get("acts", ""))
+    return Reply(name, row["outcome"], row["rule"], row["source"], surfaces, row.get("acts", ""), row.get("means", ""))
 
 
 @cache
@@ -277,5 +288,6 @@ def _rules() -> Mapping[str, Rule]:
                 reply=fields.get("reply", ""),
                 carries=fields.get("carries", ""),
                 excluded=fields.get("excluded", ""),
+                role=fields.get("role", SERVER),
             )
     return rules

@@ -19,6 +19,9 @@ UNSPECIFIED = "unspecified"
 SURFACES = ("http", "dapr_grpc", "taskhub")
 """The surfaces of the API."""
 
+SERVER = "server"
+"""The role that most rules are about."""
+
 Level = Literal["MUST", "SHOULD", "MAY", "PROFILE"]
 Outcome = Literal["accepted", "refused", "unspecified"]
 
@@ -138,7 +141,8 @@ class Reply:
     """
     One row of replies.yaml. `surfaces` maps a surface to its column, as written in the file.
 
-    `acts` is the row that a server sends where this one leaves a choice.
+    `acts` is the row that a server sends where this one leaves a choice; `means` the class of drivers.yaml that a
+    refusal says, empty where it says none.
     """
 
     name: str
@@ -147,6 +151,7 @@ class Reply:
     source: str
     surfaces: Mapping[str, Mapping[str, Any]]
     acts: str = ""
+    means: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +160,8 @@ class Rule:
     One demand. `reply` names the row that a refusal under this rule shows, where no cell does; `carries` the checks
     that the kit makes by itself, with no scenario that names the rule, empty for most.
 
-    `excluded` is the reason why nothing can observe it, empty for a rule that is checked.
+    `excluded` is the reason why nothing can observe it, empty for a rule that is checked. `role` is whose demand it is:
+    the server's, the client's or the worker's.
     `profiles` is empty for a rule that holds in every profile.
     """
 
@@ -169,6 +175,7 @@ class Rule:
     reply: str
     carries: str
     excluded: str
+    role: str = SERVER
 
 
 @dataclass(frozen=True, slots=True)

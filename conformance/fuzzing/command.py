@@ -27,7 +27,7 @@ import spec
 from conformance import session, target
 from conformance.errors import CannotRun
 from conformance.identity import run_token
-from conformance.record import Redactor
+from conformance.record import Redactor, hidden
 from conformance.report.text import clean, line
 
 from . import coverage
@@ -102,7 +102,7 @@ def _named(options: Options, held: spec.Spec, seed: int) -> int:
 
 def _schemathesis(options: Options, started: Target, token: str, held: spec.Spec, asked: Fuzzing) -> int:
     headers = {**started.headers, **options.headers, **({session.TOKEN_HEADER: token} if token else {})}
-    hide = Redactor([token, *session.hidden(headers)]).text
+    hide = Redactor([token, *hidden(headers)]).text
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
         folder = Path(name)
         (folder / "openapi.json").write_text(json.dumps(document(held, breaking=False)), encoding="utf-8")

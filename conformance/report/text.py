@@ -26,6 +26,9 @@ LONGEST_BODY = 4000
 CALL = "gRPC"
 """The method of a request that is a call."""
 
+ASK = "ASK"
+"""The method of a request to the driver of a client."""
+
 _CURL_WRITES = frozenset({"host", "content-length", "connection", "user-agent", "accept-encoding", "transfer-encoding"})
 
 
@@ -96,6 +99,8 @@ def curl(exchange: Mapping[str, Any]) -> str:
     request = exchange["request"]
     if request["method"] == CALL:
         return grpcurl(exchange)
+    if request["method"] == ASK:
+        return f"# a line for the driver, spec/DRIVERS.md: {line(request['body'], LONGEST_BODY)}"
     if request.get("truncated") or len(request["body"]) > LONGEST_BODY:
         told = f"{clean(request['method'])} {clean(request['url'])}"
         return f"# {told}: the body is too long to show; see exchange {exchange['n']} of the record"

@@ -5,7 +5,7 @@ import pytest
 
 import spec
 from conformance.contract import Contract
-from conformance.exchange import Observation, Request
+from conformance.exchange import Observation, Request, Said
 from conformance.judge import count, judge
 from conformance.wants import Answer, Count, Document, Fields, Gone, Outcome, RowOf
 
@@ -40,6 +40,8 @@ FAILED = {"dapr.workflow.failure.error_type": "E", "dapr.workflow.failure.error_
     [
         (Outcome(accepted=True), saw(204)),
         (Outcome(accepted=False), saw(500)),
+        (Outcome(accepted=False), saw("OK", said=Said(absent=True))),
+        (Outcome(accepted=False, error=True), saw("other")),
         (ABSENT, saw(404, {"errorCode": "ERR_INSTANCE_ID_NOT_FOUND", "message": "any"})),
         (RowOf("accepted", (202,), "", "Empty"), saw(202)),
         (RowOf("any", (400, 409), "", ""), saw(409, b"<html>")),
@@ -69,6 +71,8 @@ def test_what_is_as_wanted_passes(wants: Any, answer: Any) -> None:
         (Outcome(accepted=True), saw(302), "neither accepted nor refused"),
         (Outcome(accepted=False), saw(202), "it was accepted"),
         (Outcome(accepted=False), saw(302), "neither"),
+        (Outcome(accepted=False, error=True), saw("OK", said=Said(absent=True)), "as if there were no instance"),
+        (Outcome(accepted=False, error=True), saw("OK", said=Said()), "it was accepted"),
         (ABSENT, saw(404, {"errorCode": "ERR_OTHER", "message": "m"}), "errorCode"),
         (ABSENT, saw(404, b"not json"), "errorCode"),
         (ABSENT, saw(500, {"errorCode": "ERR_INSTANCE_ID_NOT_FOUND", "message": "m"}), "status"),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -384,3 +384,42 @@ def test_an_entry_is_about_its_message_only() -> None:
     assert Entry("x", rule="R", message="^no").covers(CASE, "R", "no way")
     assert not Entry("x", rule="R", message="^no").covers(CASE, "R", "oh no")
     assert not Entry("x", rule="R").covers(CASE, "S", "no")
+
+
+@pytest.mark.parametrize(
+    ("target", "versions", "about"),
+    [
+        ("client:python", "", True),
+        ("client:python", ">=1.19", True),
+        ("client:python", "<1.19", False),
+        ("client:*", "", True),
+        ("worker:go", ">=1.14", True),
+        ("client:go", "", False),
+        ("", ">=1.18,<1.19", True),
+        ("", ">=1.19", False),
+    ],
+)
+def test_an_entry_may_be_about_an_sdk(target: str, versions: str, *, about: bool) -> None:
+    """
+    client:NAME and worker:NAME are about an SDK and its versions; an entry without a target is about the server.
+    """
+    entry = Entry("a reason", case="*", target=target, versions=versions)
+    peers = (("client:python", "1.19.0"), ("worker:go", "1.14.2"))
+
+    assert entry.about(target="reference", version="1.18.2", peers=peers) is about
+
+
+def test_entries_beside_a_file_count_and_are_never_written() -> None:
+    """
+    What ships with a driver excuses as an entry of the file does; --update leaves it where it is.
+    """
+    shipped = Entry("shipped", case="a/*", target="client:python")
+    expected = ExpectedFailures(today=date(2026, 1, 1), beside=(shipped,))
+    facts: dict[str, Any] = {"target": "t", "version": "", "peers": (("client:python", "1"),)}
+    failing = [("R", "why")]
+
+    assert expected.judge("a/b", "fail", failing, **facts) == ("expected_failure", shipped)
+    assert expected.judge("a/b", "pass", [], **facts) == ("unexpected_pass", shipped)
+    assert expected.stale(["b/c"], [], [], filtered=False, **facts) == [shipped]
+    assert "a/b" not in expected.updated({"a/b": failing}, [], **facts)
+    assert "b/c" in expected.updated({"b/c": failing}, [], **facts)

@@ -183,7 +183,7 @@ def lied_to(command: Any, folder: Any, peer: Any, toy: Any, events: Any) -> Any:
         liar = Liar(toy(), operation, lie)
         liars.append(liar)
         where = folder(a__liar=TALK.replace("NAME", "liar"), b__true=TALK.replace("NAME", "wf"))
-        options = ("--scenarios", where, "--time-scale", "0.02", "--surface", "http/v1.0", "-j", "1")
+        options = ("--scenarios", where, "--time-scale", "0.04", "--surface", "http/v1.0", "-j", "1")
         code, shown, complaint = command("run", "--server", peer(liar).url, *options)
         liar.over.set()
         cases = {one["case"].partition("@")[0]: one for one in events("case")}

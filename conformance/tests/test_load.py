@@ -8,6 +8,7 @@ from conformance.errors import BadFiles, UsageError
 HEAD = "version: 1\ntitle: t\nrules: [WF-START-001]\n"
 STEPS = "steps:\n  - start: {workflow: ConformanceEcho, as: wf}\n"
 GOOD = HEAD + STEPS
+WATCHED = HEAD + "requires: [control]\n" + STEPS
 
 
 def problems(folder: Any, **files: Any) -> Any:
@@ -54,6 +55,16 @@ def problems(folder: Any, **files: Any) -> Any:
         (HEAD + "instances: {wf: {fill: é, bytes: 3}}\n" + STEPS, "4:17", ("ASCII",)),
         (GOOD.replace("as: wf", "as: wf, input: {$repeat: {text: aa, times: 99999999999}}"), "1:1", ("$repeat",)),
         (GOOD + "  - parallel: [{get: wf}, {get: wf}]\n    expect: {accepted: 1}\n", "6:5", ("carries no rule",)),
+        (GOOD + "  - get: wf\n    wire: [{rule: WF-GET-001, expect: {calls: 1}}]\n", "6:5", ("requires: [control]",)),
+        (GOOD + "  - fault: {where: {}, status: 500}\n", "6:5", ("requires: [control]",)),
+        (WATCHED + "  - get: wf\n    wire: [{rule: WF-GT-001, expect: {calls: 1}}]\n", "8:19", ("no such rule",)),
+        (WATCHED + "  - get: wf\n    wire: [{rule: WF-GET-001, expect: {cals: 1}}]\n", "8:40", ("cals", "calls")),
+        (WATCHED + "  - get: wf\n    wire: [{rule: WF-GET-001, expect: {body: {$x: 1}}}]\n", "8:47", ("$x",)),
+        (WATCHED + "  - restart: true\n    wire: [{rule: WF-GET-001, expect: {calls: 1}}]\n", "8:11", ("only an",)),
+        (WATCHED + "  - get: wf\n    expect: failed\n", "7:5", ("names its rule",)),
+        (WATCHED + "  - fault: {where: {}}\n", "7:12", ("where",)),
+        (WATCHED + "  - fault: {where: {}, status: 99}\n", "7:32", ("99",)),
+        (WATCHED + "  - fault: {where: {}, drop: both}\n", "7:30", ("both",)),
         (GOOD + "  - pause: wf\n    expect: {refused: 5}\n", "7:23", ("5: string is expected",)),
     ],
 )  # fmt: skip

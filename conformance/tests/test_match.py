@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conformance.match import MISSING, Names, Text, differences, exact, instant, parse, plain, show
+from conformance.match import MISSING, Moment, Names, Text, differences, exact, instant, parse, plain, show
 
 
 def holds(wanted: Any, saw: Any, **known: Any) -> bool:
@@ -117,3 +117,23 @@ def test_no_instant(text: Any) -> None:
     What is no RFC 3339 time is none.
     """
     assert instant(text) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("2026-01-01T00:00:00.123456Z", "2026-01-01T00:00:00.123456789Z", True),
+        ("2026-01-01T00:00:00.124Z", "2026-01-01T00:00:00.123500001Z", True),
+        ("2026-01-01T00:00:00.123Z", "2026-01-01T00:00:00.124000000Z", False),
+        ("2026-01-01T00:00:00.123Z", "2026-01-01T00:00:00.124Z", False),
+        ("2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00", True),
+        ("2026-01-01T00:00:00Z", "yesterday", False),
+    ],
+)
+def test_a_moment_is_compared_at_the_coarser_resolution(one: str, other: str, *, alike: bool) -> None:
+    """
+    An SDK that shows fewer digits shows the same instant; one that shows as many must show the same.
+    """
+    assert (not differences(Moment(one), other, Names())) is alike
+    assert (not differences(other, Moment(one), Names())) is alike
+    assert not (alike and differences({"$gte": other}, Moment(one), Names()))

@@ -137,3 +137,20 @@ def test_restart_commands_must_succeed() -> None:
         )
     with pytest.raises(CannotRun, match="failed"):
         target.restart(target.Target(name="t", restart=("/no/such",)))
+
+
+def test_what_is_started_finds_the_token(monkeypatch: Any) -> None:
+    """
+    Where daprd looks for it; without one, whatever the environment says.
+    """
+    monkeypatch.delenv("DAPR_API_TOKEN", raising=False)
+    tells = "import os, json, time; "
+    tells += (
+        "print(json.dumps({'ready': True, 'http': 'http://' + os.environ.get('DAPR_API_TOKEN', 'none')}), flush=True)"
+    )
+    seen = []
+    for token in ("kept-secret", ""):
+        with target.running(program(f"{tells}; time.sleep(60)"), token=token) as started:
+            seen.append(started.server)
+
+    assert seen == ["http://kept-secret", "http://none"]

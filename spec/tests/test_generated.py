@@ -9,6 +9,7 @@ from google.protobuf import descriptor_pb2
 
 import spec
 from spec import compiled, generate
+from spec.page import escape, table
 
 FOLDER = Path(spec.__file__).parent
 PAGES = generate.pages()
@@ -101,8 +102,8 @@ def test_every_rule_is_on_its_page_once() -> None:
     """
     for rule in spec.load().rules.values():
         assert PAGES["RULES.md"].count(f"\n| {rule.id} |") == 1
-        assert generate.escape(rule.statement) in PAGES["RULES.md"]
-        assert generate.escape(rule.excluded) in PAGES["RULES.md"]
+        assert escape(rule.statement) in PAGES["RULES.md"]
+        assert escape(rule.excluded) in PAGES["RULES.md"]
 
 
 def test_the_counts_add_up() -> None:
@@ -161,11 +162,11 @@ def test_what_would_break_a_cell_is_escaped(text: str, escaped: str) -> None:
     """
     Pipes, line ends and tags of a text do not break its table.
     """
-    assert generate.escape(text) == escaped
+    assert escape(text) == escaped
 
 
 def test_an_empty_cell_shows_that_it_is_empty() -> None:
     """
     Nothing is shown as a dash.
     """
-    assert generate.table(["a", "b"], [["", "x|y"]]) == "| a | b |\n| --- | --- |\n| - | x\\|y |\n"
+    assert table(["a", "b"], [["", "x|y"]]) == "| a | b |\n| --- | --- |\n| - | x\\|y |\n"
