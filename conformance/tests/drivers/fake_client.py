@@ -25,7 +25,7 @@ HELLO: dict[str, Any] = {
     "surface": "http",
     "verbs": ["start", "get", "pause", "resume", "raise_event", "terminate", "purge"],
     "fields": ["workflow", "created_at", "updated_at", "input", "output", "custom_status", "failure"],
-    "errors": ["not_found", "conflict", "invalid"],
+    "errors": ["not_found", "conflict", "invalid", "timeout"],
     "statuses": NAMES,
     "options": ["raw"],
 }
@@ -95,12 +95,31 @@ def state(said: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+class OverError(Exception):
+    pass
+
+
+def awaited(sdk: Sdk, words: dict[str, Any], there: Any) -> dict[str, Any]:
+    until = time.monotonic() + words["timeout"]
+    while True:
+        seen = state(sdk.call("GET", quote(words["instance"], safe="")))
+        if there(seen["status"]):
+            return {"state": seen}
+        if time.monotonic() > until:
+            raise OverError("the time is over")
+        time.sleep(0.02)
+
+
 def served(sdk: Sdk, op: str, words: dict[str, Any]) -> dict[str, Any]:
     match op:
         case "start":
             return {"instance": sdk.start(words["workflow"], words.get("instance"), payload(words, "input"))}
         case "get":
             return {"state": state(sdk.call("GET", quote(words["instance"], safe="")))}
+        case "wait_start":
+            return awaited(sdk, words, lambda status: status != "Pending")
+        case "wait_completion":
+            return awaited(sdk, words, lambda status: status in ("Completed", "Failed", "Terminated"))
         case "raise_event":
             sdk.act(words["instance"], f"raiseEvent/{quote(words['name'], safe='')}", payload(words, "data"))
         case "pause" | "resume" | "terminate" | "purge":
@@ -116,6 +135,8 @@ def answered(sdk: Sdk, message: dict[str, Any]) -> dict[str, Any]:
     except SidecarError as error:
         kind = CLASSES.get(error.status, "other")
         return {"error": {"class": kind, "type": "SidecarError", "message": str(error)}}
+    except OverError as error:
+        return {"error": {"class": "timeout", "type": "OverError", "message": str(error)}}
     except KeyError as error:
         return {"error": {"class": "unsupported", "type": "KeyError", "message": f"unknown: {error}"}}
     except OSError as error:
@@ -154,6 +175,9 @@ def lie(message: dict[str, Any]) -> None:  # noqa: C901, PLR0912 - one line a li
             case "does not stop":
                 threading.Event().wait()
         return
+    if message["op"] == "pause" and LIE == "forgets pause":
+        say(number, {"error": {"class": "unsupported", "type": "", "message": "what is that?"}})
+        raise Skip
     if message["op"] == "levitate" and LIE == "knows everything":
         say(number, {"ok": {}})
         raise Skip
