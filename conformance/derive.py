@@ -37,7 +37,7 @@ HEADER = """\
 LATER = 600
 """Seconds until the first turn of an instance that is to stay as it is."""
 
-RERUN, TIME, EXPIRED, SCHEDULED = "rerun", "at", "DEADLINE_EXCEEDED", "WF-START-020"
+RERUN, TIME, EXPIRED, SCHEDULED = "rerun", "at", "DEADLINE_EXCEEDED", spec.carrying("scheduled")
 INSTANCE, NOBODY, CONTROL = "wf", "nobody", "control"
 ECHOED = "complete"
 """The happening that ConformanceEcho comes to by itself."""
@@ -49,7 +49,7 @@ Step = dict[str, Any]
 NUMBERED: Step = {
     "history": INSTANCE,
     "expect": {"events": {"$some": {"taskScheduled": {"$type": "object"}, "eventId": {"$bind": "number"}}}},
-    "rule": "WF-HIST-001",
+    "rule": spec.carrying("numbered"),
 }
 """A look for the event that a rerun starts from: workers number their tasks each in its own way."""
 

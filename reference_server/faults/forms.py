@@ -77,17 +77,20 @@ def mutants() -> Iterator[Mutant]:
     """
     Everything that can be wrong with a form, and with the messages of a service.
     """
-    data = spec.document("mutants.yaml").data["forms"]
-    for kind, operations in data.items():
+    document = spec.document("mutants.yaml")
+    forms, messages = document.data["forms"], document.data["messages"]
+    for name in messages.keys() ^ MESSAGES.keys():
+        raise document.bad(("messages", *({name} & messages.keys())), f"{name}: there are {', '.join(MESSAGES)}")
+    for kind, operations in forms.items():
         for operation, words in operations.items():
             for word, rules in words.items():
                 yield from _of(kind, operation, word, tuple(rules))
     for surface in spec.grpc().values():
-        for name, (change, rules, means) in MESSAGES.items():
-            held = tuple(rule for rule in rules if surface.name in spec.load().rules[rule].surfaces)
+        for name, data in messages.items():
+            held = tuple(rule for rule in data["rules"] if surface.name in spec.load().rules[rule].surfaces)
             if held:
-                fault = Fault(calls=partial(_each, surface, change))
-                yield Mutant(f"message/{name}@{surface.name}", held, f"{means} on {surface.name}", fault)
+                fault = Fault(calls=partial(_each, surface, MESSAGES[name]))
+                yield Mutant(f"message/{name}@{surface.name}", held, f"{data['means']} on {surface.name}", fault)
 
 
 def _of(kind: str, operation: str, word: str, rules: tuple[str, ...]) -> Iterator[Mutant]:
@@ -182,15 +185,11 @@ def _impatient(form: Form, method: wire.Method, handle: Unary) -> Unary:
     return answered
 
 
-MESSAGES: Mapping[str, tuple[Callable[[Form, wire.Method, Unary], Unary], tuple[str, ...], str]] = {
-    "undecodable": (
-        _after(lambda raw: raw + b"\xff", reading=True),
-        ("WF-GRPC-004",),
-        "what get answers is no message",
-    ),
-    "not_utf8": (_after(lambda raw: raw + b"\x0a\x02\xff\xfe", reading=True), ("WF-GRPC-004",), "a text is not UTF-8"),
-    "more": (_after(lambda raw: raw + b"\x0a\x01a", reading=False), ("WF-GRPC-004",), "an empty answer has a field"),
-    "impatient": (_impatient, ("WF-WAIT-008", "WF-WAIT-007", "WF-WAIT-003"), "a wait gives up by itself"),
-    "apart": (_apart, ("WF-VER-005", "WF-VER-006", "WF-VER-007"), "instances are not those of the other surfaces"),
+MESSAGES: Mapping[str, Callable[[Form, wire.Method, Unary], Unary]] = {
+    "undecodable": _after(lambda raw: raw + b"\xff", reading=True),
+    "not_utf8": _after(lambda raw: raw + b"\x0a\x02\xff\xfe", reading=True),
+    "more": _after(lambda raw: raw + b"\x0a\x01a", reading=False),
+    "impatient": _impatient,
+    "apart": _apart,
 }
-"""What can be wrong with the messages of a surface."""
+"""What can be wrong with the messages of a surface, by its name in mutants.yaml."""

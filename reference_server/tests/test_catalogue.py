@@ -11,7 +11,7 @@ import pytest
 
 import spec
 from reference_server.assembly import Settings, build
-from reference_server.faults import fields
+from reference_server.faults import fields, forms
 from reference_server.faults.catalogue import catalogue, implemented, named
 from reference_server.faults.mutant import Fault
 from reference_server.instance import Call
@@ -89,6 +89,15 @@ def test_a_cell_that_a_fault_names_is_one() -> None:
             state, _, event = one["cell"].partition(".")
             assert event in machine.table[state]
             assert set(one["settles"]) <= set(machine.states)
+
+
+def test_every_wrong_message_stands_in_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    One that mutants.yaml does not name, or that nothing makes, is an error.
+    """
+    monkeypatch.setattr(forms, "MESSAGES", {name: one for name, one in forms.MESSAGES.items() if name != "apart"})
+    with pytest.raises(spec.BadFile, match="apart: there are undecodable"):
+        list(forms.mutants())
 
 
 def test_a_name_that_nobody_has_is_told() -> None:

@@ -104,7 +104,7 @@ function shown(state) {
     state: {
       instance: state.instanceID,
       status: state.runtimeStatus,
-      workflow: state.workflowName,
+      workflow: state.workflowName ?? "",
       created_at: state.createdAt.toISOString(),
       updated_at: state.lastUpdatedAt.toISOString(),
       input: property("dapr.workflow.input"),
